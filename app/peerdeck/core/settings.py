@@ -1,0 +1,21 @@
+"""What the console remembers between starts; never a secret."""
+
+from dataclasses import dataclass, field
+
+from peerdeck.core.endpoints import Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """theme: "system", "dark" or "light". ports: local port by "thing/service".
+
+    geometry: window placement, base64 of what Qt saves. columns: state of a table's header by table.
+    """
+
+    profile: str = ""
+    region: str = ""
+    theme: str = "system"
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    ports: dict[str, int] = field(default_factory=dict)
+    geometry: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
