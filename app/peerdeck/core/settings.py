@@ -9,7 +9,7 @@ from peerdeck.core.endpoints import Endpoints
 class Settings:
     """theme: "system", "dark" or "light". ports: local port by "thing/service".
 
-    geometry: window placement, base64 of what Qt saves. columns: state of a table's header by table.
+    geometry: window placement, base64 of what Qt saves. columns: header state by table.
     """
 
     profile: str = ""

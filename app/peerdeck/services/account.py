@@ -1,0 +1,222 @@
+"""Whose account, which region, which endpoints."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from peerdeck.cloud.account import AwsAccount, CallerIdentity
+from peerdeck.cloud.errors import CloudError
+from peerdeck.cloud.kinesis_video import KinesisVideo
+from peerdeck.cloud.tunneling import SecureTunneling
+from peerdeck.core.endpoints import Endpoints
+from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.observable import Observable
+from peerdeck.core.region import Region
+from peerdeck.services.explain import cloud_problem
+from peerdeck.services.journal import JournalService
+from peerdeck.services.settings import SettingsService
+from peerdeck.services.status import Status
+
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """profile "" is the default credential chain. Regions that AWS lists; any may be typed."""
+
+    status: Status = Status.IDLE
+    profiles: tuple[str, ...] = ()
+    profile: str = ""
+    regions: tuple[Region, ...] = ()
+    region: Region | None = None
+    identity: CallerIdentity | None = None
+    endpoints: Endpoints = Endpoints()
+    demo: bool = False
+    problem: UserError | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.status is Status.READY and self.region is not None
+
+
+class Demo(Protocol):
+    """A running local cloud of our own."""
+
+    endpoints: Endpoints
+    regions: tuple[str, ...]
+
+    def account(self) -> AwsAccount: ...
+
+    async def aclose(self) -> None: ...
+
+
+class AccountService:
+    """The other services ask here for clients and follow `state` when the user changes it."""
+
+    def __init__(
+        self,
+        *,
+        settings: SettingsService,
+        journal: JournalService,
+        open_account: Callable[[str, Endpoints], AwsAccount],
+        start_demo: Callable[[], Awaitable[Demo]],
+        list_profiles: Callable[[], tuple[str, ...]],
+        list_regions: Callable[[], tuple[Region, ...]],
+        environment: Endpoints,
+        default_region: str = "",
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._open_account = open_account
+        self._start_demo = start_demo
+        self._list_profiles = list_profiles
+        self._list_regions = list_regions
+        self._environment = environment
+        self._default_region = default_region
+        self._all_regions: tuple[Region, ...] = ()
+        self._account: AwsAccount | None = None
+        self._retired: list[AwsAccount] = []
+        self._demo: Demo | None = None
+        self._turn = asyncio.Lock()
+        self.state = Observable(AccountState())
+
+    async def load(self, *, demo: bool = False) -> None:
+        """Reads profiles and regions, then signs in where the user last was, or into the demo."""
+        self._publish(status=Status.LOADING)
+        profiles = await asyncio.to_thread(self._list_profiles)
+        self._all_regions = await asyncio.to_thread(self._list_regions)
+        self._publish(profiles=profiles, regions=self._all_regions)
+        if demo:
+            await self.use_demo()
+            return
+        wanted = self._settings.state.value.profile
+        await self.select_profile(wanted if wanted in profiles else "")
+
+    async def select_profile(self, profile: str) -> None:
+        """Signs in with a profile of the AWS configuration, or "" for the default chain."""
+        async with self._turn:
+            endpoints = self._settings.state.value.endpoints.over(self._environment)
+            await self._replace(self._open_account(profile, endpoints), None)
+            self._settings.change(profile=profile)
+            wanted = self._settings.state.value.region or self._default_region
+            self._publish(
+                profile=profile,
+                regions=self._all_regions,
+                region=self._region(wanted or "us-east-1"),
+                endpoints=endpoints,
+                demo=False,
+            )
+            await self._sign_in()
+
+    async def use_demo(self) -> None:
+        """Starts the local cloud and signs in to it: endpoints and credentials differ, no more."""
+        async with self._turn:
+            self._publish(status=Status.LOADING, problem=None)
+            try:
+                demo = await self._start_demo()
+            except UserError as error:
+                self._publish(status=Status.FAILED, problem=error)
+                raise
+            await self._replace(demo.account(), demo)
+            regions = tuple(self._region(name) for name in demo.regions)
+            self._publish(
+                profile="",
+                regions=regions,
+                region=regions[0],
+                endpoints=demo.endpoints,
+                demo=True,
+            )
+            await self._sign_in()
+
+    def select_region(self, name: str) -> None:
+        """Any region name is taken that looks like one: new regions work before we know them."""
+        name = name.strip()
+        if not _REGION.fullmatch(name):
+            raise FieldError("Region", name, "must look like eu-west-1.")
+        if not self.state.value.demo:
+            self._settings.change(region=name)
+        self._publish(region=self._region(name))
+
+    async def set_endpoints(self, endpoints: Endpoints) -> None:
+        """Custom endpoint URLs ("" for AWS's own); remembered, and signed in to at once."""
+        self._settings.change(endpoints=endpoints)
+        await self.select_profile(self.state.value.profile)
+
+    async def retry(self) -> None:
+        """Signs in again, for instance after `aws sso login`."""
+        if self.state.value.demo:
+            async with self._turn:
+                await self._sign_in()
+        else:
+            await self.select_profile(self.state.value.profile)
+
+    @property
+    def region(self) -> Region:
+        region = self.state.value.region
+        if region is None:
+            raise UserError("No region is chosen.", "Choose one at the top of the window.")
+        return region
+
+    def kinesis_video(self) -> KinesisVideo:
+        """The client of the present account and region."""
+        return self._signed_in().kinesis_video(self.region.name)
+
+    def kinesis_video_in(self, region: str) -> KinesisVideo:
+        """The client of the present account for a region that an ARN names."""
+        return self._signed_in().kinesis_video(region)
+
+    def tunneling(self) -> SecureTunneling:
+        return self._signed_in().tunneling(self.region.name)
+
+    def _signed_in(self) -> AwsAccount:
+        if self._account is None:
+            raise UserError(
+                "There is no account yet.", "Choose a profile at the top of the window."
+            )
+        return self._account
+
+    async def _sign_in(self) -> None:
+        account = self._signed_in()
+        self._publish(status=Status.LOADING, problem=None, identity=None)
+        try:
+            with self._journal.timed("account", "Sign in") as result:
+                try:
+                    identity = await account.describe(self.region.name)
+                except CloudError as error:
+                    raise cloud_problem(error, "sign in") from error
+                result.text = identity.arn or identity.method
+        except UserError as error:
+            self._publish(status=Status.FAILED, problem=error)
+        else:
+            self._publish(status=Status.READY, identity=identity)
+
+    async def _replace(self, account: AwsAccount, demo: Demo | None) -> None:
+        if self._account is not None:
+            # Sessions and tunnels that are still open may yet ask it for a signed URL.
+            self._retired.append(self._account)
+        self._account = account
+        if demo is not None:
+            self._demo, old = demo, self._demo
+            if old is not None:
+                await old.aclose()
+
+    def _region(self, name: str) -> Region:
+        for region in self._all_regions:
+            if region.name == name:
+                return region
+        return Region(name, name)
+
+    def _publish(self, **fields: object) -> None:
+        self.state.publish(replace(self.state.value, **fields))  # type: ignore[arg-type]
+
+    async def aclose(self) -> None:
+        for account in (*self._retired, self._account):
+            if account is not None:
+                await account.aclose()
+        self._retired.clear()
+        self._account = None
+        if self._demo is not None:
+            demo, self._demo = self._demo, None
+            await demo.aclose()

@@ -1,0 +1,212 @@
+"""Composition root: builds the services over AWS or over a local cloud; knows no Qt.
+
+The only place that knows both the console and the local cloud. The demo's cloud runs in a child
+process, so that the window's loop carries the console's work alone; the child hands back
+endpoints and keys over a pipe and ends when its standard input does, that is: with its parent.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from peerdeck.core.endpoints import Endpoints
+from peerdeck.core.errors import UserError
+from peerdeck.core.secret import Secret
+from peerdeck.services.account import AccountService
+from peerdeck.services.channels import ChannelsService
+from peerdeck.services.ice import IceService
+from peerdeck.services.journal import JournalService
+from peerdeck.services.sessions import SessionsService
+from peerdeck.services.settings import SettingsService
+from peerdeck.services.tunnels import TunnelsService
+
+if TYPE_CHECKING:
+    from peerdeck.cloud.account import AwsAccount
+
+CHILD_START_S = 20.0
+CHILD_STOP_S = 3.0
+REGION_VARIABLE = "AWS_DEFAULT_REGION"
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Every service of one running program."""
+
+    settings: SettingsService
+    journal: JournalService
+    account: AccountService
+    channels: ChannelsService
+    ice: IceService
+    sessions: SessionsService
+    tunnels: TunnelsService
+
+    async def aclose(self) -> None:
+        """Leaves sessions, stops proxies, writes settings, ends the demo's cloud."""
+        await asyncio.gather(self.sessions.aclose(), self.tunnels.aclose())
+        await self.ice.aclose()
+        await self.channels.aclose()
+        await self.account.aclose()
+        await self.settings.aclose()
+
+
+def build_console(
+    *,
+    environment: Mapping[str, str] = os.environ,
+    start_demo: Callable[[], Awaitable["DemoCloud"]] | None = None,
+) -> Console:
+    """Opens nothing yet: `await console.settings.load()`, then `console.account.load()`."""
+    from peerdeck.storage.secrets import SecretStore
+    from peerdeck.storage.settings import SettingsFile
+
+    journal = JournalService()
+    settings = SettingsService(SettingsFile())
+    account = AccountService(
+        settings=settings,
+        journal=journal,
+        open_account=_open_account,
+        start_demo=start_demo or DemoCloud.start,
+        list_profiles=_profiles,
+        list_regions=_regions,
+        environment=Endpoints.from_environment(environment),
+        default_region=environment.get("AWS_REGION") or environment.get(REGION_VARIABLE, ""),
+    )
+    ice = IceService(account, journal)
+    return Console(
+        settings=settings,
+        journal=journal,
+        account=account,
+        channels=ChannelsService(account, journal),
+        ice=ice,
+        sessions=SessionsService(account, ice, journal),
+        tunnels=TunnelsService(account, SecretStore(), settings, journal),
+    )
+
+
+def _open_account(profile: str, endpoints: Endpoints) -> "AwsAccount":
+    from peerdeck.cloud.account import AwsAccount
+
+    return AwsAccount(profile=profile or None, endpoints=endpoints)
+
+
+def _profiles() -> tuple[str, ...]:
+    from peerdeck.cloud.account import profiles
+
+    return profiles()
+
+
+def _regions() -> "tuple[Region, ...]":
+    from peerdeck.cloud.account import regions
+
+    return regions()
+
+
+class DemoCloud:
+    """The local cloud with its devices in a child process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready: Mapping[str, object]) -> None:
+        environment = ready["environment"]
+        regions = ready["regions"]
+        if not isinstance(environment, dict) or not isinstance(regions, list):
+            raise TypeError("the local cloud's ready line has another shape")
+        self._process = process
+        self._keys = tuple(Secret(environment[name]) for name in KEY_VARIABLES)
+        self.endpoints = Endpoints.from_environment(environment)
+        self.regions: tuple[str, ...] = tuple(regions)
+
+    @classmethod
+    async def start(cls) -> "DemoCloud":
+        """Raises UserError where the child does not come up."""
+        process = await asyncio.create_subprocess_exec(
+            *_own_command(),
+            "localcloud",
+            "--devices",
+            "--until-eof",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_child_environment(os.environ),
+        )
+        line = b""
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(CHILD_START_S):
+                line = await process.stdout.readline()
+            return cls(process, json.loads(line))
+        except (TimeoutError, ValueError, TypeError, KeyError) as error:
+            await _end(process)
+            raise UserError(
+                "The demo's local cloud did not start.",
+                "Run `peerdeck localcloud` in a terminal to see why.",
+                detail=str(error) or type(error).__name__,
+            ) from error
+        except BaseException:
+            await _end(process)
+            raise
+
+    def account(self) -> "AwsAccount":
+        from peerdeck.cloud.account import AwsAccount
+
+        access_key, secret_key = self._keys
+        return AwsAccount(endpoints=self.endpoints, access_key=access_key, secret_key=secret_key)
+
+    async def aclose(self) -> None:
+        await _end(self._process)
+
+
+def _own_command() -> tuple[str, ...]:
+    """The command that starts this very program, frozen or not."""
+    if getattr(sys, "frozen", False):
+        return (sys.executable,)
+    return (sys.executable, "-m", "peerdeck")
+
+
+def _child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the user's AWS configuration, and the same import path as ours."""
+    ours = {name: value for name, value in environment.items() if not name.startswith("AWS")}
+    return ours | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Closing its standard input asks the child to stop; what does not stop is killed."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(CHILD_STOP_S):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def run_local_cloud(
+    *,
+    port: int,
+    devices: bool,
+    ready: Callable[[dict[str, str], tuple[str, ...]], None],
+    until_eof: IO[bytes] | None,
+) -> None:
+    """Runs until SIGTERM, SIGINT or, where given, the end of `until_eof`."""
+    from peerdeck.localcloud.cloud import LocalCloud
+    from peerdeck.localcloud.seed import demo_seed
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in asyncio
+            loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        if until_eof is not None:
+            transport, _ = await loop.connect_read_pipe(lambda: _Eof(stop), until_eof)
+            stack.callback(transport.close)
+        cloud = await stack.enter_async_context(LocalCloud(seed=demo_seed(), port=port))
+        if devices:
+            await _start_devices(cloud, stack)
+        ready(_environment(cloud), cloud.regions)
+        await stop.wait()
