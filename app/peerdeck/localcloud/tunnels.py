@@ -34,11 +34,11 @@ class Refused(Exception):
         self.reason = reason
 
 
-class TunnelLimitReached(Exception):
+class TunnelLimitReachedError(Exception):
     """More tunnels, services or tags than an account may have; the message names which."""
 
 
-class TunnelMissing(LookupError):
+class TunnelMissingError(LookupError):
     """No tunnel with that id in that region; the message is the service's."""
 
 
@@ -141,14 +141,18 @@ class TunnelRegistry:
         """Returns the tunnel and its source and destination access tokens.
 
         announce: tell the thing (on_opened). age_s: how long ago it was opened; for seeds.
-        Raises TunnelLimitReached.
+        Raises TunnelLimitReachedError.
         """
         self.expire()
         tunnels = self._regions.setdefault(region, {})
         if len(services) > MAX_SERVICES:
-            raise TunnelLimitReached("The number of services exceeds the limit of 3 per tunnel.")
+            raise TunnelLimitReachedError(
+                "The number of services exceeds the limit of 3 per tunnel."
+            )
         if sum(record.closed_at is None for record in tunnels.values()) >= MAX_OPEN:
-            raise TunnelLimitReached("The number of open tunnels exceeds the limit of the account.")
+            raise TunnelLimitReachedError(
+                "The number of open tunnels exceeds the limit of the account."
+            )
         now = self._clock() - age_s
         tunnel_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
         record = TunnelRecord(
@@ -181,13 +185,15 @@ class TunnelRegistry:
         thing: str = "",
         services: tuple[str, ...] = (),
     ) -> tuple[TunnelRecord, dict[Mode, Secret]]:
-        """New tokens for `modes`; the old ones and their connections die. Raises TunnelMissing.
+        """New tokens for `modes`; the old ones die with their connections.
 
         thing, services: a new destination; "" and () leave it. The tunnel's end stays.
+        Raises TunnelMissingError, also for a closed tunnel, and TunnelLimitReachedError.
         """
         record = self.get(region, tunnel_id)
         if record.closed_at is not None:
-            raise TunnelMissing(f"Tunnel {tunnel_id} is closed.")
+            raise TunnelMissingError(f"Tunnel {tunnel_id} is closed.")
+        _check_services(services)
         record.thing = thing or record.thing
         record.services = services or record.services
         record.updated_at = self._clock()
@@ -199,25 +205,25 @@ class TunnelRegistry:
         return record, tokens
 
     def close(self, region: str, tunnel_id: str, *, delete: bool = False) -> None:
-        """Closing it again is fine; `delete` forgets it at once. Raises TunnelMissing."""
+        """Closing it again is fine; `delete` forgets it at once. Raises TunnelMissingError."""
         record = self.get(region, tunnel_id)
         self._close(record, self._clock())
         if delete:
             self._forget(record)
 
     def get(self, region: str, tunnel_id: str) -> TunnelRecord:
-        """Raises TunnelMissing."""
+        """Raises TunnelMissingError."""
         self.expire()
         record = self._regions.get(region, {}).get(tunnel_id)
         if record is None:
-            raise TunnelMissing(f"Tunnel {tunnel_id} not found.")
+            raise TunnelMissingError(f"Tunnel {tunnel_id} not found.")
         return record
 
     def by_arn(self, region: str, arn: str) -> TunnelRecord:
-        """Raises TunnelMissing."""
+        """Raises TunnelMissingError."""
         record = self._regions.get(region, {}).get(arn.rpartition("/")[2])
         if record is None or record.arn != arn:
-            raise TunnelMissing(f"Resource {arn} not found.")
+            raise TunnelMissingError(f"Resource {arn} not found.")
         return self.get(region, record.id)
 
     def tunnels(self, region: str, thing: str = "") -> list[TunnelRecord]:
@@ -227,9 +233,11 @@ class TunnelRegistry:
         return sorted(records, key=lambda record: (-record.created_at, record.id))
 
     def tag(self, record: TunnelRecord, tags: Mapping[str, str]) -> None:
-        """Adds or replaces; raises TunnelLimitReached beyond 200."""
+        """Adds or replaces; raises TunnelLimitReachedError beyond 200."""
         if len(record.tags.keys() | tags.keys()) > MAX_TAGS:
-            raise TunnelLimitReached("The number of tags exceeds the limit of 200 per resource.")
+            raise TunnelLimitReachedError(
+                "The number of tags exceeds the limit of 200 per resource."
+            )
         record.tags.update(tags)
         record.updated_at = self._clock()
 
@@ -376,6 +384,11 @@ class TunnelRegistry:
         event = OpenedTunnel(record.id, record.thing, record.region, record.services, token)
         for listener in tuple(self.on_opened):
             listener(event)
+
+
+def _check_services(services: tuple[str, ...]) -> None:
+    if len(services) > MAX_SERVICES:
+        raise TunnelLimitReachedError("The number of services exceeds the limit of 3 per tunnel.")
 
 
 def _digest(token: str) -> bytes:
