@@ -1,0 +1,121 @@
+"""Time that runs out: as text and as a thin bar."""
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from peerdeck.core.quantities import countdown_text
+from peerdeck.gui.theme import GAP_XS, set_tone, theme
+
+SOON_S = 60
+
+
+def urgency(left_s: float) -> str:
+    """Theme token for time that is left: only what needs attention is coloured."""
+    return "bad" if left_s <= 0 else "warn" if left_s < SOON_S else ""
+
+
+class CountdownLabel(QLabel):
+    """ "expires in 4:31", once a second while it is visible.
+
+    ended(): once, when nothing is left. clock: POSIX seconds.
+    """
+
+    ended = Signal()
+
+    def __init__(
+        self,
+        words: str = "{} left",
+        over: str = "expired",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self._words, self._over, self._clock = words, over, clock
+        self._ends_at = 0.0
+        self._announced = True
+        self.setFont(theme().font("figures"))
+        self.setProperty("tone", "muted")
+        self._timer = QTimer(self)
+        self._timer.setInterval(1000)
+        self._timer.timeout.connect(self.tick)
+
+    def set_end(self, ends_at: float) -> None:
+        """POSIX seconds; 0 shows nothing."""
+        self._ends_at = ends_at
+        self._announced = not ends_at
+        self.tick()
+        self._run()
+
+    @property
+    def seconds_left(self) -> float:
+        return self._ends_at - self._clock() if self._ends_at else 0.0
+
+    def tick(self) -> None:
+        if not self._ends_at:
+            self.setText("")
+            return
+        left = self.seconds_left
+        self.setText(self._words.format(countdown_text(left)) if left > 0 else self._over)
+        set_tone(self, "tone", urgency(left) or "muted")
+        if left <= 0 and not self._announced:
+            self._announced = True
+            self._run()
+            self.ended.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.tick()
+        self._run()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._timer.stop()
+
+    def _run(self) -> None:
+        if self._ends_at and not self._announced and self.isVisible():
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+
+class CountdownBar(QWidget):
+    """What is left of a time span as a thin bar; `set_share` by whoever owns the clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._share = 0.0
+        self._tone = "accent"
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_share(self, share: float, tone: str = "accent") -> None:
+        """share: 0–1."""
+        self._share = min(1.0, max(0.0, share))
+        self._tone = tone
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(80, GAP_XS)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        paint_bar(painter, QRectF(self.rect()), self._share, self._tone)
+        painter.end()
+
+
+def paint_bar(painter: QPainter, area: QRectF, share: float, tone: str) -> None:
+    """A bar of `share` (0–1) over its track, as high as `area`."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    radius = area.height() / 2
+    painter.setBrush(theme().color("line"))
+    painter.drawRoundedRect(area, radius, radius)
+    if share > 0:
+        filled = QRectF(area)
+        filled.setWidth(max(area.height(), area.width() * share))
+        painter.setBrush(theme().color(tone))
+        painter.drawRoundedRect(filled, radius, radius)
+    painter.restore()
