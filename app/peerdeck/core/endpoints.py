@@ -34,10 +34,16 @@ class Endpoints:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Endpoints":
-        """Reads ENVIRONMENT; the general AWS_ENDPOINT_URL stands in for every HTTP endpoint."""
+        """Reads ENVIRONMENT; the general AWS_ENDPOINT_URL stands in for every HTTP endpoint.
+
+        As AWS's SDKs do, empty variables count as absent ones, and
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true switches all of it off.
+        """
+        if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+            return cls()
         general = environment.get("AWS_ENDPOINT_URL", "")
         values = {
-            name: environment.get(variable, "" if name in _SCHEMES else general)
+            name: environment.get(variable) or ("" if name in _SCHEMES else general)
             for name, variable in ENVIRONMENT.items()
         }
         return cls(**{name: check_endpoint(name, url) for name, url in values.items()})

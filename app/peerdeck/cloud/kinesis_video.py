@@ -1,0 +1,135 @@
+"""Kinesis Video Streams: signaling channels, their endpoints, ICE servers and signed URLs."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from peerdeck.cloud.calls import Account, pages
+from peerdeck.cloud.regions import REGION_NAME
+from peerdeck.cloud.shapes import channel, channel_endpoints, field, ice_servers, rows
+from peerdeck.cloud.signing import sign_websocket
+from peerdeck.core.channel import CHANNEL_ARN, CLIENT_ID, Channel, ChannelEndpoints, Role
+from peerdeck.core.errors import FieldError
+from peerdeck.core.ice import IceRequest, IceServer, IceUri
+
+PAGE = 1000  # of at most 10,000: the first rows come soon
+MAX_ENDPOINTS = 512
+
+
+class KinesisVideo:
+    """One region's client; obtained from AwsAccount. Every coroutine raises CloudError."""
+
+    def __init__(self, account: Account, region: str) -> None:
+        self._account = account
+        self.region = REGION_NAME.check(region)
+        self._endpoints: OrderedDict[tuple[str, Role], ChannelEndpoints] = OrderedDict()
+
+    async def list_channels(self, prefix: str = "") -> AsyncIterator[tuple[Channel, ...]]:
+        """ListSignalingChannels, page by page of up to 1000. prefix: beginning of the names."""
+        operation = "ListSignalingChannels"
+        parameters: dict[str, object] = {"MaxResults": PAGE}
+        if prefix:
+            parameters["ChannelNameCondition"] = {
+                "ComparisonOperator": "BEGINS_WITH",
+                "ComparisonValue": prefix,
+            }
+        async for answer in pages(
+            self._account,
+            "kinesisvideo",
+            self.region,
+            operation,
+            parameters,
+            cursor="NextToken",
+        ):
+            yield tuple(
+                channel(operation, row) for row in rows(operation, answer, "ChannelInfoList")
+            )
+
+    async def describe_channel(self, arn: str) -> Channel:
+        operation = "DescribeSignalingChannel"
+        answer = await self._account.call(
+            "kinesisvideo", self.region, operation, {"ChannelARN": CHANNEL_ARN.check(arn)}
+        )
+        return channel(operation, field(operation, answer, "ChannelInfo", dict))
+
+    async def endpoints(self, arn: str, role: Role) -> ChannelEndpoints:
+        """GetSignalingChannelEndpoint, asked anew; the other calls remember what it answered.
+
+        WEBRTC is not asked for: where ingestion is not configured, that is an error.
+        """
+        operation = "GetSignalingChannelEndpoint"
+        answer = await self._account.call(
+            "kinesisvideo",
+            self.region,
+            operation,
+            {
+                "ChannelARN": CHANNEL_ARN.check(arn),
+                "SingleMasterChannelEndpointConfiguration": {
+                    "Protocols": ["WSS", "HTTPS"],
+                    "Role": role.value,
+                },
+            },
+        )
+        found = channel_endpoints(operation, answer)
+        self._endpoints[arn, role] = found
+        self._endpoints.move_to_end((arn, role))
+        if len(self._endpoints) > MAX_ENDPOINTS:
+            self._endpoints.popitem(last=False)
+        return found
+
+    async def ice_servers(
+        self, request: IceRequest, *, role: Role = Role.VIEWER
+    ) -> tuple[IceServer, ...]:
+        """GetIceServerConfig on the channel's own HTTPS endpoint: the regional one refuses it.
+
+        Raises FieldError before asking. The STUN server is not among them, see `stun_server()`.
+        """
+        operation = "GetIceServerConfig"
+        request.check()
+        named = {
+            "ChannelARN": request.channel_arn,
+            "ClientId": request.client_id,
+            "Service": request.service,
+            "Username": request.username,
+        }
+        endpoint = self._account.endpoints.kinesis_video_signaling
+        if not endpoint:
+            endpoint = (await self._known_endpoints(request.channel_arn, role)).https
+        answer = await self._account.call(
+            "kinesis-video-signaling",
+            self.region,
+            operation,
+            {name: value for name, value in named.items() if value},
+            endpoint=endpoint,
+        )
+        return ice_servers(operation, answer, self._account.clock())
+
+    def stun_server(self) -> IceServer:
+        """The region's STUN server, without credentials. May block once, see AwsAccount.region."""
+        uri = self._account.endpoints.stun or self._account.region(self.region).stun_uri
+        return IceServer((IceUri.parse(uri),))
+
+    async def signaling_url(self, arn: str, role: Role, client_id: str = "") -> str:
+        """A signed WebSocket URL, good for 299 s and full of secrets; sign anew for every connect.
+
+        client_id: a viewer's, required and not beginning with AWS_; a master has none.
+        """
+        if (role is Role.VIEWER) != bool(client_id):
+            raise FieldError(CLIENT_ID.field, client_id, "is for viewers, and every viewer's own.")
+        parameters = {"X-Amz-ChannelARN": CHANNEL_ARN.check(arn)}
+        if client_id:
+            parameters["X-Amz-ClientId"] = CLIENT_ID.check(client_id)
+        endpoints = await self._known_endpoints(arn, role)
+        credentials = await self._account.frozen_credentials()
+        now = self._account.clock() + (self._account.clock_offset_s or 0.0)
+        return sign_websocket(
+            endpoints.wss,
+            parameters,
+            credentials=credentials,
+            region=self.region,
+            now=datetime.fromtimestamp(now, UTC),
+        )
+
+    async def _known_endpoints(self, arn: str, role: Role) -> ChannelEndpoints:
+        known = self._endpoints.get((arn, role))
+        return known if known is not None else await self.endpoints(arn, role)
