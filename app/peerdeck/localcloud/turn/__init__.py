@@ -13,7 +13,7 @@ relay-to-host pairs work there), and permissions are given for the machine's own
 A session may outlive its credentials, as with Kinesis Video Streams, whose credentials end after
 five minutes: expiry refuses new allocations, not the refreshing of one's own.
 
-Not implemented, and refused as the RFCs ask: TCP and IPv6 relaying, EVEN-PORT, RESERVATION-TOKEN,
+Not implemented, and refused as the RFCs ask: TCP and IPv6 relaying, port reservation,
 DONT-FRAGMENT, SHA-256 integrity.
 """
 

@@ -1,6 +1,7 @@
 """One allocation: a relayed address, who may send to it, and its channels (RFC 8656 §3.2)."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ PERMISSION_LIFETIME_S = 300.0  # RFC 8656 §9
 CHANNEL_LIFETIME_S = 600.0  # RFC 8656 §12
 MAX_PERMISSIONS = 64
 MAX_CHANNELS = 64
+_PORT_ATTEMPTS = 32
 BUFFER_BYTES = 1 << 20  # kernel's receive buffer: a burst of some 700 full packets
 
 
@@ -60,11 +62,14 @@ class Allocation(asyncio.DatagramProtocol):
         self._channels: dict[int, _Channel] = {}
         self._numbers: dict[Address, int] = {}
 
-    async def open(self, host: str) -> None:
-        """Binds the relay socket to `host`; raises OSError."""
-        await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: self, local_addr=(host, 0), family=socket.AF_INET
-        )
+    async def open(self, host: str, *, even: bool = False) -> None:
+        """Binds the relay socket to a port of `host`, an even one if asked for; raises OSError."""
+        sock = _bound(host, even=even)
+        try:
+            await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
 
     def close(self) -> None:
         """Idempotent; `lost` is done once the socket is closed."""
@@ -151,6 +156,21 @@ class Allocation(asyncio.DatagramProtocol):
 
     def resume_writing(self) -> None:
         self._paused = False
+
+
+def _bound(host: str, *, even: bool) -> socket.socket:
+    for _ in range(_PORT_ATTEMPTS):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.bind((host, 0))
+        except OSError:
+            sock.close()
+            raise
+        if not even or sock.getsockname()[1] % 2 == 0:
+            return sock
+        sock.close()
+    raise OSError(errno.EADDRINUSE, "no even port is free")
 
 
 def widen(transport: asyncio.BaseTransport) -> None:

@@ -115,6 +115,8 @@ class Requests:
 
     def _answer(self, exchange: _Exchange) -> None:
         packet, client = exchange.packet, exchange.client
+        if packet.malformed:
+            raise StunError(400, "Bad Request: malformed attributes")
         handler = self._handlers.get(packet.message.message_method)
         if handler is not None:
             exchange.username, exchange.key = self._credentials.key_of(packet, client.address)
@@ -174,7 +176,7 @@ class Requests:
         lifetime_s = self._check_allocate(exchange.packet)
         allocation = Allocation(client, exchange.username, message.transaction_id, self._clock)
         try:
-            await allocation.open(self._host)
+            await allocation.open(self._host, even=exchange.packet.even_port is not None)
         except OSError:
             raise StunError(508, "Insufficient Capacity") from None
         if not client.is_open():  # a TCP client that left meanwhile
@@ -199,6 +201,8 @@ class Requests:
             raise StunError(442, "Unsupported Transport Protocol")
         if packet.family not in {None, _IPV4}:
             raise StunError(440, "Address Family not Supported")
+        if packet.even_port:  # the next port is to be reserved too: RFC 8656 §7.2, step 8
+            raise StunError(508, "Insufficient Capacity")
         self.sweep()
         if len(self._allocations) >= MAX_ALLOCATIONS:
             raise StunError(486, "Allocation Quota Reached")

@@ -9,21 +9,34 @@ from aioice import stun
 
 Address = tuple[str, int]
 
-CHANNEL_NUMBERS = range(0x4000, 0x5000)  # RFC 8656 §12: 0x5000–0x7FFF are reserved
-CHANNEL_FIRST_BYTES = range(0x40, 0x50)
+# RFC 8656 §12 reserves 0x5000 and above; RFC 5766 clients (coturn's, libwebrtc) use up to 0x7FFF.
+CHANNEL_NUMBERS = range(0x4000, 0x8000)
+CHANNEL_FIRST_BYTES = range(0x40, 0x80)
+_COOKIE = b"\x21\x12\xa4\x42"
 UDP_RELAY = 17  # REQUESTED-TRANSPORT's protocol number, RFC 8656 §18.6
 MAX_MESSAGE_BYTES = 65_535
 
 XOR_PEER_ADDRESS = 0x0012
 REQUESTED_ADDRESS_FAMILY = 0x0017
+EVEN_PORT = 0x0018
 _UNKNOWN_ATTRIBUTES = 0x000A
 _MESSAGE_INTEGRITY = 0x0008
 # Comprehension-required attributes (RFC 8489 §14) that the server acts upon or may safely ignore:
 # USERNAME, MESSAGE-INTEGRITY, CHANNEL-NUMBER, LIFETIME, XOR-PEER-ADDRESS, DATA, REALM, NONCE,
-# REQUESTED-ADDRESS-FAMILY, REQUESTED-TRANSPORT, PRIORITY, USE-CANDIDATE.
+# REQUESTED-ADDRESS-FAMILY, EVEN-PORT, REQUESTED-TRANSPORT, PRIORITY, USE-CANDIDATE.
 _UNDERSTOOD = frozenset(
-    {0x0006, 0x0008, 0x000C, 0x000D, 0x0012, 0x0013, 0x0014, 0x0015, 0x0017, 0x0019, 0x0024, 0x0025}
+    (0x06, 0x08, 0x0C, 0x0D, 0x12, 0x13, 0x14, 0x15, 0x17, 0x18, 0x19, 0x24, 0x25)
 )
+_REQUESTS = {
+    method.value: method
+    for method in (
+        stun.Method.BINDING,
+        stun.Method.ALLOCATE,
+        stun.Method.REFRESH,
+        stun.Method.CREATE_PERMISSION,
+        stun.Method.CHANNEL_BIND,
+    )
+}
 
 
 class StunError(Exception):
@@ -44,13 +57,17 @@ class Packet:
     """A request or indication. unknown: comprehension-required attributes that we do not know.
 
     peers: every XOR-PEER-ADDRESS (CreatePermission may hold several; the codec keeps the last).
-    family: value of REQUESTED-ADDRESS-FAMILY, 1 is IPv4, or None.
+    family: value of REQUESTED-ADDRESS-FAMILY, 1 is IPv4, or None. even_port: the first byte of
+    EVEN-PORT, 0x80 asks for the next port too, or None. malformed: the header is all that could be
+    read.
     """
 
     message: stun.Message
     unknown: tuple[int, ...] = ()
     peers: tuple[Address, ...] = ()
     family: int | None = None
+    even_port: int | None = None
+    malformed: bool = False
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -58,24 +75,43 @@ class Packet:
 
 
 def parse(data: bytes) -> Packet | None:
-    """The message in `data`, or None for anything that is not a well-formed one."""
-    if len(data) < stun.HEADER_LENGTH or data[0] >= 0x40 or data[4:8] != b"\x21\x12\xa4\x42":
+    """The message in `data`, or None for anything that is not STUN or not for a server."""
+    if len(data) < stun.HEADER_LENGTH or data[0] >= 0x40 or data[4:8] != _COOKIE:
         return None
     try:
-        message = stun.parse_message(data)
-        unknown: list[int] = []
-        peers: list[Address] = []
-        family = None
-        for kind, value in _attributes(data):
-            if kind == XOR_PEER_ADDRESS:
-                peers.append(stun.unpack_xor_address(value, message.transaction_id))
-            elif kind == REQUESTED_ADDRESS_FAMILY:
-                family = value[0]
-            elif kind < 0x8000 and kind not in _UNDERSTOOD:
-                unknown.append(kind)
+        return _parse(data)
     except (ValueError, struct.error, IndexError):  # the codec's ways to say: malformed
+        return _malformed(data)
+
+
+def _parse(data: bytes) -> Packet:
+    message = stun.parse_message(data)
+    unknown: list[int] = []
+    peers: list[Address] = []
+    family = even_port = None
+    for kind, value in _attributes(data):
+        if kind == XOR_PEER_ADDRESS:
+            peers.append(stun.unpack_xor_address(value, message.transaction_id))
+        elif kind == REQUESTED_ADDRESS_FAMILY:
+            family = value[0]
+        elif kind == EVEN_PORT:
+            even_port = value[0]
+        elif kind < 0x8000 and kind not in _UNDERSTOOD:
+            unknown.append(kind)
+    return Packet(message, tuple(unknown), tuple(peers), family, even_port)
+
+
+def _malformed(data: bytes) -> Packet | None:
+    """The header, if a client seems to have meant a request; its fingerprint must not be wrong."""
+    kind, length = struct.unpack_from("!HH", data)
+    if kind not in _REQUESTS or length != len(data) - stun.HEADER_LENGTH:
         return None
-    return Packet(message, tuple(unknown), tuple(peers), family)
+    if data[-8:-4] == b"\x80\x28\x00\x04":
+        sent: int = struct.unpack("!I", data[-4:])[0]
+        if sent != stun.message_fingerprint(data[:-8]):
+            return None
+    message = stun.Message(_REQUESTS[kind], stun.Class.REQUEST, data[8 : stun.HEADER_LENGTH])
+    return Packet(message, malformed=True)
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -167,7 +203,7 @@ def _frame_length(buffer: bytearray, start: int) -> int:
     if buffer[start] in CHANNEL_FIRST_BYTES:
         return 4 + length + -length % 4
     if buffer[start] < 0x40 and length % 4 == 0:
-        if buffer[start + 4 : start + 8] != b"\x21\x12\xa4\x42"[: len(buffer) - start - 4]:
+        if buffer[start + 4 : start + 8] != _COOKIE[: len(buffer) - start - 4]:
             raise ValueError("not STUN: the magic cookie is missing")
         return stun.HEADER_LENGTH + length
     raise ValueError("neither STUN nor ChannelData")
