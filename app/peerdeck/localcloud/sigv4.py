@@ -274,7 +274,7 @@ def _scope(credential: str, at: str, service: str) -> Scope:
 def _key(scope: Scope, keys: Mapping[str, AccessKey], token: str, now: float) -> AccessKey:
     key = keys.get(scope.access_key)
     expected = key.session_token.reveal() if key is not None else ""
-    if key is None or not hmac.compare_digest(expected.encode(), token.encode()):
+    if key is None or not hmac.compare_digest(_bytes(expected), _bytes(token)):
         raise SignatureRefusedError(
             Fault.UNKNOWN_KEY, "The security token included in the request is invalid."
         )
@@ -339,11 +339,11 @@ def _signature(
             payload_hash,
         )
     )
-    to_sign = "\n".join((ALGORITHM, at, scope.text, _hash(canonical.encode())))
+    to_sign = "\n".join((ALGORITHM, at, scope.text, _hash(_bytes(canonical))))
     signing_key = f"AWS4{secret_key.reveal()}".encode()
     for part in (scope.date, scope.region, scope.service, "aws4_request"):
-        signing_key = hmac.digest(signing_key, part.encode(), "sha256")
-    return hmac.new(signing_key, to_sign.encode(), "sha256").hexdigest()
+        signing_key = hmac.digest(signing_key, _bytes(part), "sha256")
+    return hmac.new(signing_key, _bytes(to_sign), "sha256").hexdigest()
 
 
 def _canonical_query(query: str) -> str:
@@ -356,12 +356,17 @@ def _encode(text: str) -> str:
     return quote(text, safe="-_.~")
 
 
+def _bytes(text: str) -> bytes:
+    """Header bytes that are no UTF-8 arrive as surrogates (PEP 383)."""
+    return text.encode(errors="surrogateescape")
+
+
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def _check(given: str, expected: str) -> None:
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not hmac.compare_digest(_bytes(given), _bytes(expected)):
         raise _mismatch()
 
 

@@ -27,10 +27,22 @@ class Protocol(StrEnum):
 
 
 class ServiceError(Exception):
-    """An error answer. code: as AWS names it; field: what the model calls the message field."""
+    """An error answer. code: as AWS names it; field: what the model calls the message field.
 
-    def __init__(self, status: int, code: str, message: str, *, field: str = "message") -> None:
+    in_body: the body names the code too, whatever the protocol (a refused WebSocket upgrade).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str = "message",
+        in_body: bool = False,
+    ) -> None:
         super().__init__(f"{status} {code}: {message}")
+        self.in_body = in_body
         self.status = status
         self.code = code
         self.message = message
@@ -104,7 +116,7 @@ def error(protocol: Protocol, problem: ServiceError, now: float) -> web.Response
         )
         return _response(protocol, problem.status, body, request_id, now)
     fields = {problem.field: problem.message}
-    if protocol is Protocol.JSON:
+    if protocol is Protocol.JSON or problem.in_body:
         fields = {"__type": problem.code, **fields}
     response = _response(protocol, problem.status, json.dumps(fields), request_id, now)
     if protocol is Protocol.REST_JSON:
