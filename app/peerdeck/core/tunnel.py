@@ -114,7 +114,7 @@ class ServicePort:
     """One service of a connected proxy: where it listens (source) and what went through it.
 
     bytes_up: from this machine into the tunnel; bytes_down: out of it. connections: open now;
-    connections_total: since the proxy started.
+    connections_total: since the proxy started. problem: why the last dial of a destination failed.
     """
 
     service: str
@@ -124,6 +124,7 @@ class ServicePort:
     connections_total: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""The local proxy of AWS IoT Secure Tunneling: TCP on one side, a WebSocket on the other.
+
+    proxy.py      TunnelProxy: life, reconnecting, snapshot; the one class that others use
+    switchboard.py connections ↔ the protocol's state machine; counters
+    local.py      one local TCP connection
+    ports.py      a source's listeners
+    link.py       one WebSocket connection to the service
+    dialing.py    TCP connections over all of a name's addresses
+    limits.py     every bound and delay, in one place
+
+Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. While
+      the WebSocket's buffer is over its mark, a connection may add one small chunk and then stops
+      reading, so that a keystroke never waits behind bulk; then they take turns in that order.
+Down: WebSocket → views into its read buffer → local socket. While a local socket's buffer is over
+      its window the WebSocket is not read: the protocol has no flow control per connection.
+"""
+
+from peerdeck.engine.tunnel.errors import (
+    PortInUse,
+    TunnelError,
+    TunnelRefused,
+    TunnelUnreachable,
+    UnusableServices,
+)
+from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.engine.tunnel.proxy import TunnelProxy
+
+__all__ = [
+    "Limits",
+    "PortInUse",
+    "TunnelError",
+    "TunnelProxy",
+    "TunnelRefused",
+    "TunnelUnreachable",
+    "UnusableServices",
+]

@@ -1,0 +1,276 @@
+"""A local proxy: one tunnel, one mode, from start() to aclose()."""
+
+import asyncio
+import logging
+import random
+import secrets
+import ssl
+import time
+import uuid
+from collections.abc import Callable, Mapping
+
+from peerdeck.core.secret import Secret
+from peerdeck.core.tunnel import LinkState, Mode, ServicePort, TunnelLink
+from peerdeck.engine.tasks import TaskSet
+from peerdeck.engine.tunnel.errors import TunnelError, TunnelUnreachable, UnusableServices
+from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.engine.tunnel.link import Link, open_link
+from peerdeck.engine.tunnel.ports import Ports
+from peerdeck.engine.tunnel.switchboard import Switchboard, Traffic
+from peerdeck.protocol.frames import MAX_STREAM_ID
+from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
+from peerdeck.protocol.tunnel_events import Version
+from peerdeck.protocol.tunnel_services import ServiceMismatch, adopt_services
+
+_log = logging.getLogger(__name__)
+_STEADY_S = 10.0  # a link that lived this long lets the backoff start from its beginning
+
+
+class TunnelProxy:
+    """Local proxy of one side of a tunnel.
+
+    listen: source; port by service, 0 or a missing service for a free port, "" for a bare port.
+    targets: destination; (host, port) by service. client_token: lets the same access token connect
+    again; made here unless given, and as secret as the access token. on_change is called when the
+    state of the link changes; counters are read from `snapshot()` at the reader's own pace.
+    clock: POSIX seconds. ssl_context: for wss, instead of the system's authorities.
+    """
+
+    def __init__(
+        self,
+        *,
+        mode: Mode,
+        url: str,
+        access_token: Secret,
+        client_token: Secret | None = None,
+        listen: Mapping[str, int] | None = None,
+        targets: Mapping[str, tuple[str, int]] | None = None,
+        bind: str = "127.0.0.1",
+        version: Version = Version.V3,
+        ssl_context: ssl.SSLContext | None = None,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
+        self.client_token = client_token or Secret(str(uuid.uuid4()))
+        self.failure: TunnelError | None = None
+        self._mode = mode
+        self._url = url
+        self._access_token = access_token
+        self._listen = dict(listen or {})
+        self._targets = dict(targets or {})
+        self._bind = bind
+        self._version = version
+        self._ssl_context = ssl_context
+        self._on_change = on_change
+        self._clock = clock
+        self._jitter = jitter
+        self._limits = limits
+        self._state = LinkState.IDLE
+        self._reason = ""
+        self._channel_id = ""
+        self._reconnects = 0
+        self._services: tuple[str, ...] = ()
+        self._link: Link | None = None
+        self._board: Switchboard | None = None
+        self._ports = Ports()
+        self._tasks = TaskSet(f"tunnel {mode.value}")
+        self._announced: asyncio.Future[tuple[str, ...]] | None = None
+        self._ended = asyncio.Event()
+
+    async def start(self) -> None:
+        """Returns when local programs can use the tunnel.
+
+        Raises TunnelRefused, TunnelUnreachable, UnusableServices or PortInUse, and is closed then;
+        TunnelError where aclose() came in between. May be called once.
+        """
+        if self._state is not LinkState.IDLE:
+            raise RuntimeError("a proxy is started once")
+        self._board = Switchboard(self._machine(), self._limits, self._tasks, self._announce)
+        self._set(LinkState.CONNECTING)
+        starting = self._tasks.start("start", self._start(self._board))
+        try:
+            await starting
+        except asyncio.CancelledError:
+            if self._state is LinkState.CLOSED:
+                raise TunnelError("the proxy was closed before it was connected") from None
+            await self.aclose()
+            raise
+        if self.failure is not None:
+            raise self.failure
+
+    async def _start(self, board: Switchboard) -> None:
+        try:
+            link = await self._connect(board)
+            if self._mode is Mode.SOURCE:
+                await self._ports.open(self._listen, self._bind, board.accept, self._limits.backlog)
+        except TunnelError as error:
+            await self._fail(error)
+            return
+        board.services_ready()
+        self._set(LinkState.READY)
+        self._tasks.start("link", self._keep_connected(board, link))
+
+    async def wait_closed(self) -> None:
+        """Returns when the proxy has ended for good; `failure` tells whether by itself."""
+        await self._ended.wait()
+
+    async def aclose(self) -> None:
+        """Ends connections, listeners and link; idempotent, within a second."""
+        if self._state not in {LinkState.CLOSED, LinkState.FAILED}:
+            self._set(LinkState.CLOSED)
+        await self._release()
+
+    def snapshot(self) -> TunnelLink:
+        traffic = self._board.traffic if self._board is not None else {}
+        return TunnelLink(
+            state=self._state,
+            services=tuple(
+                self._row(name, traffic.get(name, Traffic())) for name in self._services
+            ),
+            channel_id=self._channel_id,
+            reason=self._reason,
+            reconnects=self._reconnects,
+        )
+
+    def _row(self, service: str, traffic: Traffic) -> ServicePort:
+        port = self._ports.numbers.get(service, 0)
+        return ServicePort(
+            service=service,
+            host=self._bind if port else "",
+            port=port,
+            connections=traffic.connections,
+            connections_total=traffic.connections_total,
+            bytes_up=traffic.bytes_up,
+            bytes_down=traffic.bytes_down,
+            problem=traffic.problem,
+        )
+
+    # Connecting
+
+    def _machine(self) -> SourceTunnel | DestinationTunnel:
+        if self._mode is Mode.DESTINATION:
+            return DestinationTunnel(version=self._version)
+        return SourceTunnel(1 + secrets.randbelow(MAX_STREAM_ID), version=self._version)
+
+    async def _connect(self, board: Switchboard) -> Link:
+        """Opens a link and waits for its services. Raises TunnelError."""
+        loop = asyncio.get_running_loop()
+        self._announced = loop.create_future()
+        link = await open_link(
+            board,
+            url=self._url,
+            mode=self._mode,
+            access_token=self._access_token,
+            client_token=self.client_token,
+            version=self._version,
+            ssl_context=self._ssl_context,
+            limits=self._limits,
+            clock=self._clock,
+        )
+        self._link, self._channel_id = link, link.channel_id
+        closed = self._tasks.start("handshake", link.closed())
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                await asyncio.wait({self._announced, closed}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            link.drop("no services")
+            raise TunnelUnreachable("the service did not name the tunnel's services") from None
+        finally:
+            closed.cancel()
+        if not self._announced.done():
+            raise TunnelUnreachable(closed.result())
+        self._adopt(self._announced.result(), board)
+        return link
+
+    def _announce(self, services: tuple[str, ...]) -> None:
+        if self._announced is not None and not self._announced.done():
+            self._announced.set_result(services)
+
+    def _adopt(self, services: tuple[str, ...], board: Switchboard) -> None:
+        """The tunnel's services are the truth; raises UnusableServices where ours differ."""
+        if self._services and services != self._services:
+            raise UnusableServices(
+                f"the tunnel's services changed from {', '.join(self._services)} "
+                f"to {', '.join(services)}"
+            )
+        try:
+            if self._mode is Mode.SOURCE:
+                ports = adopt_services(self._listen, services)
+                self._listen = {name: ports.get(name, 0) for name in services}
+            else:
+                board.targets = adopt_services(self._targets, services)
+                missing = [name for name in services if name not in board.targets]
+                if missing:
+                    raise ServiceMismatch(f"no target is given for {', '.join(missing)}")
+        except ServiceMismatch as error:
+            raise UnusableServices(str(error)) from error
+        self._services = services
+
+    # Staying connected
+
+    async def _keep_connected(self, board: Switchboard, link: Link | None) -> None:
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while link is not None:
+            began = loop.time()
+            reason = await link.closed()
+            board.link_lost()
+            attempt = 0 if loop.time() - began >= _STEADY_S else attempt
+            _log.info("tunnel link lost: %s", reason)
+            self._set(LinkState.RECONNECTING, reason)
+            link, attempt = await self._reconnect(board, attempt)
+
+    async def _reconnect(self, board: Switchboard, attempt: int) -> tuple[Link | None, int]:
+        """Tries until it works or the service says no; None means that it is over."""
+        while True:
+            limit = min(self._limits.backoff_cap_s, self._limits.backoff_base_s * 2**attempt)
+            attempt = min(attempt + 1, 16)
+            await asyncio.sleep(self._jitter() * limit)  # full jitter
+            try:
+                link = await self._connect(board)
+            except TunnelUnreachable as error:
+                await self._lose(board)
+                self._set(LinkState.RECONNECTING, str(error))
+                continue
+            except TunnelError as error:
+                await self._fail(error)
+                return None, attempt
+            self._reconnects += 1
+            board.services_ready()
+            self._set(LinkState.READY)
+            return link, attempt
+
+    async def _lose(self, board: Switchboard) -> None:
+        """Clears up after an attempt that failed half-way."""
+        if self._link is not None:
+            self._link.drop("gave up")
+            await self._link.closed()
+            self._link = None
+        board.link_lost()
+
+    # The end
+
+    async def _fail(self, error: TunnelError) -> None:
+        self.failure = error
+        self._channel_id = getattr(error, "channel_id", "") or self._channel_id
+        self._set(LinkState.FAILED, str(error))
+        await self._release()
+
+    async def _release(self) -> None:
+        self._ports.close()
+        board, link = self._board, self._link
+        if board is not None:
+            board.hang_up()
+        await self._tasks.aclose()
+        if link is not None:
+            await link.aclose()
+        if board is not None:
+            board.link_lost()
+            await board.emptied()
+        self._ended.set()
+
+    def _set(self, state: LinkState, reason: str = "") -> None:
+        self._state, self._reason = state, reason
+        self._on_change()

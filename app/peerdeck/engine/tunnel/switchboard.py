@@ -1,0 +1,361 @@
+"""Connects local TCP connections with the protocol's state machine, and counts what passes."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from peerdeck.engine.tasks import TaskSet
+from peerdeck.engine.tunnel.dialing import dial
+from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
+from peerdeck.engine.tunnel.local import LocalConnection
+from peerdeck.protocol.frames import MAX_PAYLOAD
+from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
+from peerdeck.protocol.tunnel_events import (
+    Connection,
+    ConnectionClosed,
+    ConnectionStarted,
+    DataReceived,
+    Event,
+    Failed,
+    ServicesAvailable,
+)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counters of one service. up: into the tunnel. problem: why the last dial failed, or ""."""
+
+    connections: int = 0
+    connections_total: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    problem: str = ""
+
+
+class Switchboard:
+    """Owns every local connection of a proxy, whichever link carries it.
+
+    on_services is called with the tunnel's services each time a link has become usable.
+    """
+
+    def __init__(
+        self,
+        machine: SourceTunnel | DestinationTunnel,
+        limits: Limits,
+        tasks: TaskSet,
+        on_services: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        self.machine = machine
+        self.targets: Mapping[str, tuple[str, int]] = {}
+        self.traffic: dict[str, Traffic] = {}
+        self._limits = limits
+        self._tasks = tasks
+        self._on_services = on_services
+        self._loop = asyncio.get_running_loop()
+        self._link: Link | None = None
+        self._ready = False
+        self._locals: set[LocalConnection] = set()
+        self._by_identity: dict[Connection, LocalConnection] = {}
+        self._dials: dict[LocalConnection, asyncio.Task[None]] = {}
+        self._held: deque[LocalConnection] = deque()
+        self._waiting: deque[LocalConnection] = deque()  # for their turn, in order
+        self._lagging: dict[LocalConnection, asyncio.TimerHandle] = {}
+        self._half_closed: dict[LocalConnection, asyncio.TimerHandle] = {}
+        self._empty: asyncio.Future[None] | None = None
+        # Every connection reads into the same memory: what was read is sent before the next reads.
+        self._buffer = bytearray(HEAD_ROOM + MAX_PAYLOAD)
+        self._payload = memoryview(self._buffer)[HEAD_ROOM:]
+        self._small = self._payload[: limits.small_bytes]
+
+    # The link's side
+
+    def link_up(self, link: Link) -> None:
+        self._link = link
+        self._dispatch(self.machine.link_up())
+
+    def link_lost(self) -> None:
+        """Ends every connection: bytes may be missing on either side. Held ones stay."""
+        self._link, self._ready = None, False
+        for event in self.machine.link_lost():
+            self._dispatch_one(event)
+        for local in tuple(self._lagging):
+            self.caught_up(local)
+        self._waiting.clear()
+
+    def services_ready(self) -> None:
+        """The owner has its ports and targets: connections may start; held ones do so now."""
+        self._ready = True
+        while self._held:
+            local = self._held.popleft()
+            local.resume_reading()
+            self._begin(local)
+
+    def received(self, data: memoryview) -> None:
+        self._dispatch(self.machine.receive(data))
+
+    def writable(self) -> None:
+        """The link takes more: those that waited read again, the longest waiting first.
+
+        A selector reports them in the order in which they were registered; who waited longest has
+        the next turn, and a fast one cannot starve the others.
+        """
+        while self._waiting and self._link is not None and not self._link.blocked:
+            self._waiting.popleft().resume_reading()
+
+    def _dispatch(self, events: list[Event]) -> None:
+        for event in events:
+            self._dispatch_one(event)
+        self._flush()
+
+    def _dispatch_one(self, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            local = self._by_identity.get(event.connection)
+            if local is not None:
+                self.traffic[local.service].bytes_down += len(event.payload)
+                local.deliver(event.payload)
+        elif isinstance(event, ConnectionStarted):
+            self._start_dialing(event.connection)
+        elif isinstance(event, ConnectionClosed):
+            self._closed_by_peer(event)
+        elif isinstance(event, ServicesAvailable):
+            self._on_services(event.services)
+        else:
+            self._failed(event)
+
+    def _failed(self, event: Failed) -> None:
+        if self._link is not None:
+            self._link.fail(f"the other side broke the tunnel protocol: {event.reason}")
+
+    def _closed_by_peer(self, event: ConnectionClosed) -> None:
+        local = self._by_identity.pop(event.connection, None)
+        if local is None:
+            return
+        self._detach(local)
+        if event.orderly:
+            local.finish(self._limits.flush_s)
+        else:
+            self._abort(local)
+
+    def _flush(self) -> None:
+        data = self.machine.data_to_send()
+        if data and self._link is not None:
+            self._link.send(data)
+
+    # The local side: calls of LocalConnection
+
+    def accept(self, service: str) -> LocalConnection:
+        """A source's listener has a new client."""
+        return self._new_local(service, None)
+
+    def made(self, local: LocalConnection) -> None:
+        self._dials.pop(local, None)
+        if local.identity is not None or not isinstance(self.machine, SourceTunnel):
+            return
+        if self._ready:
+            self._begin(local)
+        elif len(self._held) < self._limits.held:
+            local.pause_reading()
+            self._held.append(local)
+        else:
+            self._abort(local)
+
+    def turn(self, local: LocalConnection) -> memoryview:
+        """Where a connection reads to, hence how much it may send in this turn."""
+        if local.identity is not None and self._link is not None and self._link.blocked:
+            local.pause_reading()
+            self._waiting.append(local)
+            return self._small
+        return self._payload
+
+    def read(self, local: LocalConnection, size: int) -> None:
+        """`size` bytes of `local` lie in the buffer that `turn()` gave it."""
+        if self._link is None or local.identity is None:
+            return
+        self.traffic[local.service].bytes_up += size
+        header = self.machine.data_header(local.identity, size)
+        if size == MAX_PAYLOAD:  # bulk: masked and sent from where it lies
+            start = HEAD_ROOM - len(header)
+            self._buffer[start:HEAD_ROOM] = header
+            self._link.send_from(self._buffer, start)
+        else:
+            self._link.send(header + self._payload[:size])
+
+    def finished_sending(self, local: LocalConnection) -> None:
+        """End of file from the local side; the protocol cannot carry a half-close.
+
+        A client may still wait for its answer, so a source goes on delivering for a while. A
+        server that has finished is through: its client may be waiting for just that.
+        """
+        if local.identity is None or not isinstance(self.machine, SourceTunnel):
+            self._end(local)
+            return
+        self._half_closed[local] = self._loop.call_later(
+            self._limits.half_closed_s, self._half_closed_idle, local, local.delivered
+        )
+        if len(self._half_closed) > self._limits.half_closed:
+            self._end(next(iter(self._half_closed)))
+
+    def lost(self, local: LocalConnection) -> None:
+        """The local socket is gone."""
+        self._end(local)
+        self._locals.discard(local)
+        if not self._locals and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
+
+    def lags(self, local: LocalConnection) -> None:
+        """Its window is full: nothing more is read from the tunnel until it has caught up."""
+        if local in self._lagging or local.identity is None:
+            return
+        self._lagging[local] = self._loop.call_later(
+            self._limits.stall_s, self._stalled, local, local.unsent
+        )
+        if self._link is not None:
+            self._link.pause_reading()
+
+    def caught_up(self, local: LocalConnection) -> None:
+        timer = self._lagging.pop(local, None)
+        if timer is None:
+            return
+        timer.cancel()
+        if not self._lagging and self._link is not None:
+            self._link.resume_reading()
+
+    # Life of a connection
+
+    def _new_local(self, service: str, identity: Connection | None) -> LocalConnection:
+        limits = self._limits
+        share = limits.window_total_bytes // (len(self._locals) + 1)
+        window = max(limits.window_least_bytes, min(limits.window_bytes, share))
+        local = LocalConnection(self, service, window, identity)
+        self._locals.add(local)
+        traffic = self.traffic.setdefault(service, Traffic())
+        traffic.connections += 1
+        traffic.connections_total += 1
+        return local
+
+    def _begin(self, local: LocalConnection) -> None:
+        """Source: gives a client its place in the tunnel, or hangs up where there is none."""
+        machine = self.machine
+        if not isinstance(machine, SourceTunnel) or local not in self._locals:
+            return
+        identity = machine.open(local.service)
+        if identity is None:
+            for old in [old for old in self._half_closed if old.service == local.service]:
+                self._end(old)
+            identity = machine.open(local.service)
+        if identity is None:  # V1 and V2: one connection per service
+            self._abort(local)
+            return
+        local.identity = identity
+        self._by_identity[identity] = local
+        self._flush()
+        if local.is_half_closed:
+            self.finished_sending(local)
+
+    def _start_dialing(self, identity: Connection) -> None:
+        local = self._new_local(identity.service, identity)
+        self._by_identity[identity] = local
+        task = self._tasks.start(
+            f"dial {identity.service}", self._dial(local, self.targets.get(identity.service))
+        )
+        self._dials[local] = task
+        task.add_done_callback(lambda _: self._dialed(local))
+
+    async def _dial(self, local: LocalConnection, target: tuple[str, int] | None) -> None:
+        traffic = self.traffic[local.service]
+        try:
+            if target is None:
+                raise OSError("no target is configured for this service")
+            async with asyncio.timeout(self._limits.dial_s):
+                connection = await dial(*target)
+            await self._loop.create_connection(lambda: local, sock=connection)
+            traffic.problem = ""
+        except OSError as error:  # TimeoutError is one
+            where = f"{target[0]}:{target[1]}" if target else local.service
+            words = str(error) or f"no answer within {self._limits.dial_s:.0f} s"
+            traffic.problem = f"{where}: {words}"
+            _log.info("dial of %s failed: %s", local.service, traffic.problem)
+
+    def _dialed(self, local: LocalConnection) -> None:
+        if self._dials.pop(local, None) is not None:  # made() did not come
+            self.lost(local)
+
+    def _end(self, local: LocalConnection) -> None:
+        """Our side of a connection is over: tells the peer, lets the local socket finish."""
+        identity = local.identity
+        if identity is not None:
+            self._by_identity.pop(identity, None)
+            self.machine.reset(identity)
+            self._flush()
+            self._detach(local)
+            local.finish(self._limits.flush_s)
+        elif local in self._held:
+            self._held.remove(local)
+            self._uncount(local)
+            local.abort()
+
+    def _detach(self, local: LocalConnection) -> None:
+        """It has no place in the tunnel any more."""
+        local.identity = None
+        self._uncount(local)
+        self.caught_up(local)
+        timer = self._half_closed.pop(local, None)
+        if timer is not None:
+            timer.cancel()
+        if local in self._waiting:
+            self._waiting.remove(local)
+
+    def _uncount(self, local: LocalConnection) -> None:
+        self.traffic[local.service].connections -= 1
+
+    def _abort(self, local: LocalConnection) -> None:
+        dialing = self._dials.get(local)
+        local.abort()
+        if dialing is not None:
+            dialing.cancel()
+
+    def _half_closed_idle(self, local: LocalConnection, delivered: int) -> None:
+        if local.delivered == delivered and not local.unsent:
+            self._end(local)
+        else:
+            self._half_closed[local] = self._loop.call_later(
+                self._limits.half_closed_s, self._half_closed_idle, local, local.delivered
+            )
+
+    def _stalled(self, local: LocalConnection, unsent: int) -> None:
+        """A local socket that takes nothing is cut, but only where others have to wait for it."""
+        if local.unsent >= unsent and len(self._by_identity) > 1:
+            _log.warning("a connection of %s took nothing and held up the others", local.service)
+            identity = local.identity
+            self._end(local)
+            if identity is not None:
+                self._abort(local)
+            return
+        self._lagging[local] = self._loop.call_later(
+            self._limits.stall_s, self._stalled, local, local.unsent
+        )
+
+    # The end
+
+    def hang_up(self) -> None:
+        """Tells the peer that every stream is over and aborts every local connection."""
+        self.machine.reset_all()
+        self._flush()
+        for local in tuple(self._locals):
+            if local.identity is not None:
+                self._by_identity.pop(local.identity, None)
+                self._detach(local)
+            self._abort(local)
+        self._held.clear()
+
+    async def emptied(self) -> None:
+        """Returns when the last local socket is closed."""
+        if self._locals:
+            if self._empty is None:
+                self._empty = self._loop.create_future()
+            await self._empty
