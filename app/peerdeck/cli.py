@@ -17,7 +17,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Ends the process with status 2 and a usage line where `arguments` are wrong."""
     parser = argparse.ArgumentParser(
         prog="peerdeck",
-        description="Desktop console for Kinesis Video Streams WebRTC and AWS IoT Secure Tunneling.",
+        description="Console for Kinesis Video Streams WebRTC and AWS IoT Secure Tunneling.",
     )
     parser.add_argument("--version", action="version", version=f"peerdeck {__version__}")
     parser.add_argument(

@@ -11,23 +11,29 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.errors import UserError
 from peerdeck.core.secret import Secret
-from peerdeck.services.account import AccountService
+from peerdeck.core.tunnel import Mode
+from peerdeck.services.account import AccountService, Demo
 from peerdeck.services.channels import ChannelsService
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
 from peerdeck.services.sessions import SessionsService
 from peerdeck.services.settings import SettingsService
 from peerdeck.services.tunnels import TunnelsService
+from peerdeck.storage.secrets import SecretStore
+from peerdeck.storage.settings import SettingsFile
 
 if TYPE_CHECKING:
     from peerdeck.cloud.account import AwsAccount
+    from peerdeck.core.region import Region
+    from peerdeck.engine.tunnel import TunnelProxy
+    from peerdeck.localcloud.cloud import LocalCloud
 
 CHILD_START_S = 20.0
 CHILD_STOP_S = 3.0
@@ -46,6 +52,12 @@ class Console:
     ice: IceService
     sessions: SessionsService
     tunnels: TunnelsService
+    secrets: SecretStore
+
+    async def load(self, *, demo: bool = False) -> None:
+        """Reads the settings, then signs in; what fails stands in `account.state`."""
+        await self.settings.load()
+        await self.account.load(demo=demo)
 
     async def aclose(self) -> None:
         """Leaves sessions, stops proxies, writes settings, ends the demo's cloud."""
@@ -54,19 +66,20 @@ class Console:
         await self.channels.aclose()
         await self.account.aclose()
         await self.settings.aclose()
+        await self.secrets.aclose()
 
 
 def build_console(
     *,
     environment: Mapping[str, str] = os.environ,
-    start_demo: Callable[[], Awaitable["DemoCloud"]] | None = None,
+    start_demo: Callable[[], Awaitable[Demo]] | None = None,
+    secrets: SecretStore | None = None,
+    settings_file: SettingsFile | None = None,
 ) -> Console:
-    """Opens nothing yet: `await console.settings.load()`, then `console.account.load()`."""
-    from peerdeck.storage.secrets import SecretStore
-    from peerdeck.storage.settings import SettingsFile
-
+    """Opens nothing yet: `await console.load(demo=…)` does."""
     journal = JournalService()
-    settings = SettingsService(SettingsFile())
+    settings = SettingsService(settings_file or SettingsFile(), journal)
+    secrets = secrets or SecretStore()
     account = AccountService(
         settings=settings,
         journal=journal,
@@ -75,7 +88,6 @@ def build_console(
         list_profiles=_profiles,
         list_regions=_regions,
         environment=Endpoints.from_environment(environment),
-        default_region=environment.get("AWS_REGION") or environment.get(REGION_VARIABLE, ""),
     )
     ice = IceService(account, journal)
     return Console(
@@ -84,8 +96,9 @@ def build_console(
         account=account,
         channels=ChannelsService(account, journal),
         ice=ice,
+        secrets=secrets,
         sessions=SessionsService(account, ice, journal),
-        tunnels=TunnelsService(account, SecretStore(), settings, journal),
+        tunnels=TunnelsService(account, secrets, settings, journal),
     )
 
 
@@ -132,11 +145,9 @@ class DemoCloud:
             stdout=asyncio.subprocess.PIPE,
             env=_child_environment(os.environ),
         )
-        line = b""
         try:
-            assert process.stdout is not None
             async with asyncio.timeout(CHILD_START_S):
-                line = await process.stdout.readline()
+                line = await process.stdout.readline() if process.stdout else b""
             return cls(process, json.loads(line))
         except (TimeoutError, ValueError, TypeError, KeyError) as error:
             await _end(process)
@@ -207,6 +218,72 @@ async def run_local_cloud(
             stack.callback(transport.close)
         cloud = await stack.enter_async_context(LocalCloud(seed=demo_seed(), port=port))
         if devices:
-            await _start_devices(cloud, stack)
+            await stack.enter_async_context(devices_of(cloud))
         ready(_environment(cloud), cloud.regions)
         await stop.wait()
+
+
+class _Eof(asyncio.Protocol):
+    """Sets an event at the end of a stream; what comes before is of no interest."""
+
+    def __init__(self, ended: asyncio.Event) -> None:
+        self._ended = ended
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended.set()
+
+
+def _environment(cloud: "LocalCloud") -> dict[str, str]:
+    """What makes any AWS client, and ours, use `cloud`. Holds its secret key."""
+    keys = cloud.credentials
+    return {
+        **cloud.endpoints.environment(),
+        **dict(zip(KEY_VARIABLES, (keys.access_key, keys.secret_key.reveal()), strict=True)),
+        REGION_VARIABLE: cloud.regions[0],
+    }
+
+
+@contextlib.asynccontextmanager
+async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
+    """The demo's camera, and for every thing a device with a real destination proxy.
+
+    They run until the context is left.
+    """
+    from peerdeck.localcloud.camera import DemoCamera
+    from peerdeck.localcloud.device import DemoDevice
+
+    keys = cloud.credentials
+    async with contextlib.AsyncExitStack() as stack:
+        for region, arn in cloud.live_channels:
+            camera = DemoCamera(
+                channel_arn=arn,
+                region=region,
+                endpoints=cloud.endpoints,
+                access_key=keys.access_key,
+                secret_key=keys.secret_key,
+            )
+            stack.push_async_callback(camera.aclose)
+            await camera.start()
+        for thing in cloud.things:
+            device = DemoDevice(thing, connect=_connect_destination)
+            stack.push_async_callback(device.aclose)
+            await device.start()
+            cloud.state.tunnels.on_opened.append(device.tunnel_opened)
+        yield
+
+
+async def _connect_destination(
+    url: str, token: Secret, targets: Mapping[str, tuple[str, int]]
+) -> "TunnelProxy":
+    """The demo device's destination proxy is the engine's own, as a user's would be."""
+    from peerdeck.engine.tunnel import TunnelProxy
+
+    proxy = TunnelProxy(
+        mode=Mode.DESTINATION, url=url, access_token=token, targets=targets, listen=None
+    )
+    try:
+        await proxy.start()
+    except BaseException:
+        await proxy.aclose()
+        raise
+    return proxy

@@ -65,7 +65,6 @@ class AccountService:
         list_profiles: Callable[[], tuple[str, ...]],
         list_regions: Callable[[], tuple[Region, ...]],
         environment: Endpoints,
-        default_region: str = "",
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -74,7 +73,6 @@ class AccountService:
         self._list_profiles = list_profiles
         self._list_regions = list_regions
         self._environment = environment
-        self._default_region = default_region
         self._all_regions: tuple[Region, ...] = ()
         self._account: AwsAccount | None = None
         self._retired: list[AwsAccount] = []
@@ -85,7 +83,11 @@ class AccountService:
     async def load(self, *, demo: bool = False) -> None:
         """Reads profiles and regions, then signs in where the user last was, or into the demo."""
         self._publish(status=Status.LOADING)
-        profiles = await asyncio.to_thread(self._list_profiles)
+        try:
+            profiles = await asyncio.to_thread(self._list_profiles)
+        except CloudError as error:  # a broken configuration file must not keep the demo away
+            self._journal.record("account", "Read AWS profiles", ok=False, result=str(error))
+            profiles = ()
         self._all_regions = await asyncio.to_thread(self._list_regions)
         self._publish(profiles=profiles, regions=self._all_regions)
         if demo:
@@ -100,7 +102,7 @@ class AccountService:
             endpoints = self._settings.state.value.endpoints.over(self._environment)
             await self._replace(self._open_account(profile, endpoints), None)
             self._settings.change(profile=profile)
-            wanted = self._settings.state.value.region or self._default_region
+            wanted = self._settings.state.value.region or await self._configured_region()
             self._publish(
                 profile=profile,
                 regions=self._all_regions,
@@ -176,6 +178,13 @@ class AccountService:
                 "There is no account yet.", "Choose a profile at the top of the window."
             )
         return self._account
+
+    async def _configured_region(self) -> str:
+        """Of the profile or the environment; "" where neither says."""
+        try:
+            return await self._signed_in().default_region()
+        except CloudError:
+            return ""  # signing in is about to fail with the same error, and to show it
 
     async def _sign_in(self) -> None:
         account = self._signed_in()

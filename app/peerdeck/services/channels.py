@@ -48,7 +48,13 @@ class ChannelsService:
         self._unsubscribe = account.state.subscribe(self._account_changed)
 
     def _account_changed(self, account: AccountState) -> None:
-        place = (account.profile, account.region, account.endpoints, account.usable)
+        place = (
+            account.profile,
+            account.region,
+            account.endpoints,
+            account.usable,
+            account.problem,
+        )
         if place == self._place:
             return
         self._place = place

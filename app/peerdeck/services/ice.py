@@ -103,7 +103,9 @@ class IceService:
         if due is None:
             return
         await asyncio.sleep(max(0.0, due - self._clock()))
-        while not await self._fetch(request):  # the outage ends when it ends; ask again
+        while True:
+            if await self._fetch(request):
+                break
             await asyncio.sleep(RETRY_S)
         self._publish(refreshes=self.state.value.refreshes + 1)
 

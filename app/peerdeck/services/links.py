@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from peerdeck.core.errors import UserError
 from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelLink, TunnelTokens
 from peerdeck.engine.tasks import TaskSet
-from peerdeck.services.explain_tunnel import explain_tunnel
 from peerdeck.services.journal import JournalService
 from peerdeck.services.settings import SettingsService
 from peerdeck.storage.secrets import SecretStore
@@ -79,7 +78,8 @@ class Links:
 
     async def connect(self, tunnel: Tunnel, data_url: str, wanted: Mapping[str, int]) -> None:
         """Raises UserError: no token here, refused, port in use."""
-        from peerdeck.engine.tunnel import TunnelProxy
+        from peerdeck.engine.tunnel import TunnelError, TunnelProxy
+        from peerdeck.services.explain_tunnel import explain_tunnel
 
         if self.is_live(tunnel.id):
             return
@@ -109,12 +109,13 @@ class Links:
             self._proxies[tunnel.id] = _Proxy(tunnel, proxy)
             try:
                 await proxy.start()
-            except Exception as error:  # the engine's errors, in one place; bugs pass through
+            except BaseException as error:
                 del self._proxies[tunnel.id]
                 await proxy.aclose()
-                raise explain_tunnel(error, tunnel) from error
-            finally:
                 self._publish()
+                if isinstance(error, TunnelError):
+                    raise explain_tunnel(error, tunnel) from error
+                raise
             services = proxy.snapshot().services
             result.text = ", ".join(f"{s.service} on {s.host}:{s.port}" for s in services)
         self._remember_ports(tunnel, proxy)
@@ -131,10 +132,13 @@ class Links:
 
     async def _watch(self, entry: _Proxy) -> None:
         """Waits for an end that was not our wish, and says why."""
+        from peerdeck.engine.tunnel import TunnelError
+        from peerdeck.services.explain_tunnel import explain_tunnel
+
         tunnel = entry.tunnel
         try:
             await entry.proxy.wait_closed()
-        except Exception as error:  # the engine's errors, in one place; bugs pass through
+        except TunnelError as error:
             entry.problem = explain_tunnel(error, tunnel)
         if self._proxies.get(tunnel.id) is entry:
             reason = entry.problem.title if entry.problem else entry.proxy.snapshot().reason

@@ -18,7 +18,6 @@ from peerdeck.core.stats import PeerStats, Picture
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.account import AccountService
 from peerdeck.services.explain import explained
-from peerdeck.services.explain_peer import explain_peer
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 HISTORY_S = 300
 SAMPLE_S = 1.0
 LEAVE_S = 2.0
+ANSWER_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -134,20 +134,25 @@ class SessionsService:
 
     def send_text(self, session_id: str, text: str) -> None:
         """Sends a text over the data channel; UserError where it is not open."""
+        from peerdeck.services.explain_peer import EXPLAINED, explain_peer
+
         live = self._live.get(session_id)
         if live is None or live.viewer is None or not live.session.is_live:
             raise UserError("The session is over.", "Join again to send.")
-        live.viewer.send_text(text)
+        try:
+            live.viewer.send_text(text)
+        except EXPLAINED as error:
+            raise explain_peer(error, live.session.channel) from error
 
     async def _run(self, live: _Live) -> None:
+        from peerdeck.services.explain_peer import EXPLAINED, explain_peer
+
         name = live.session.channel
         try:
             with self._journal.timed("session", f"Join {name} as viewer") as result:
                 try:
                     await self._join(live)
-                except UserError:
-                    raise
-                except Exception as error:  # the engine's errors, in one place; bugs pass through
+                except EXPLAINED as error:
                     raise explain_peer(error, name) from error
                 steps = live.session.steps
                 result.text = f"over after {len(steps)} steps"
@@ -176,6 +181,7 @@ class SessionsService:
             on_change=lambda: self._follow(live),
             clock=self._monotonic,
             started=started,
+            answer_timeout_s=ANSWER_TIMEOUT_S,
         )
         live.viewer = viewer
         viewer.on_frame = live.on_frame

@@ -1,0 +1,151 @@
+"""Tunnels: opened, connected, used, rotated, closed; tokens in the keyring and nowhere else."""
+
+import asyncio
+
+import pytest
+from tests.waiting import until
+
+from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.tunnel import LinkState, Mode, TunnelRequest
+from peerdeck.services.status import Status
+
+REQUEST = TunnelRequest(
+    thing="pump-07", services=("SSH", "HTTP"), description="ticket 12", tags={"team": "field"}
+)
+
+
+@pytest.fixture
+async def opened(devices, console) -> str:
+    await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    return await console.tunnels.open(REQUEST)
+
+
+async def ssh_banner(port: int) -> bytes:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        return line
+
+
+def ports(console, tunnel_id: str) -> dict[str, int]:
+    link = console.tunnels.state.value.links[tunnel_id].link
+    return {service.service: service.port for service in link.services}
+
+
+async def test_opened_tunnel_is_listed_and_its_tokens_are_in_the_keyring(console, opened, keyring):
+    tunnel = console.tunnels.state.value.by_id(opened)
+    assert (tunnel.thing, tunnel.services, tunnel.status) == ("pump-07", ("SSH", "HTTP"), "OPEN")
+    assert tunnel.tags == {"team": "field"}
+    assert {key for _, key in keyring.held} == {f"{opened}/source", f"{opened}/destination"}
+    assert console.tunnels.state.value.secrets_where == "keyring"
+    for token in keyring.held.values():
+        assert token not in repr(console.tunnels.state.value)
+        assert token not in repr(console.journal.entries.value)
+
+
+async def test_connected_tunnel_carries_ssh_and_counts(console, opened):
+    await console.tunnels.connect(opened)
+    link = console.tunnels.state.value.links[opened].link
+    assert link.state is LinkState.READY
+    assert {s.host for s in link.services} == {"127.0.0.1"}
+    assert (await ssh_banner(ports(console, opened)["SSH"])).startswith(b"SSH-2.0-")
+    state = await until(
+        console.tunnels.state,
+        lambda s: next(x for x in s.links[opened].link.services if x.service == "SSH").bytes_down,
+    )
+    ssh = next(x for x in state.links[opened].link.services if x.service == "SSH")
+    assert ssh.connections_total == 1
+    assert state.by_id(opened).source_connected
+    await console.tunnels.disconnect(opened)
+    assert opened not in console.tunnels.state.value.links
+
+
+async def test_port_is_remembered_per_thing_and_service(console, opened):
+    await console.tunnels.connect(opened)
+    first = ports(console, opened)
+    await console.tunnels.disconnect(opened)
+    await console.tunnels.connect(opened)
+    assert ports(console, opened) == first
+
+
+async def test_port_in_use_is_named_and_another_works(console, opened):
+    server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(UserError, match=f"port {port} for SSH is in use"):
+        await console.tunnels.connect(opened, {"SSH": port})
+    assert opened not in console.tunnels.state.value.links
+    server.close()
+    await console.tunnels.connect(opened)
+    assert (await ssh_banner(ports(console, opened)["SSH"])).startswith(b"SSH-2.0-")
+
+
+async def test_rotation_keeps_ports_and_works_on(console, opened, keyring):
+    await console.tunnels.connect(opened)
+    before, tokens = ports(console, opened), dict(keyring.held)
+    await console.tunnels.rotate(opened, (Mode.SOURCE, Mode.DESTINATION))
+    assert ports(console, opened) == before
+    assert keyring.held["peerdeck", f"{opened}/source"] != tokens["peerdeck", f"{opened}/source"]
+    await until(console.tunnels.state, lambda s: s.links[opened].link.state is LinkState.READY)
+    assert (await ssh_banner(before["SSH"])).startswith(b"SSH-2.0-")
+
+
+async def test_tunnel_without_token_here_says_rotate(devices, console):
+    state = await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    foreign = next(tunnel for tunnel in state.tunnels if tunnel.status == "OPEN")
+    with pytest.raises(UserError) as caught:
+        await console.tunnels.connect(foreign.id)
+    assert "not on this machine" in caught.value.title
+    await console.tunnels.rotate(foreign.id, (Mode.SOURCE, Mode.DESTINATION))
+    await console.tunnels.connect(foreign.id)
+    assert (await ssh_banner(ports(console, foreign.id)["SSH"])).startswith(b"SSH-2.0-")
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_closing_ends_the_proxy_and_empties_the_keyring(console, opened, keyring, delete):
+    await console.tunnels.connect(opened)
+    await console.tunnels.close(opened, delete=delete)
+    assert keyring.held == {}
+    assert opened not in console.tunnels.state.value.links
+    tunnel = console.tunnels.state.value.by_id(opened)
+    assert (tunnel is None) == delete
+    assert delete or tunnel.status == "CLOSED"
+
+
+async def test_tunnel_closed_by_somebody_else_is_explained(console, opened, cloud):
+    await console.tunnels.connect(opened)
+    cloud.state.tunnels.close("eu-west-1", opened)
+    state = await until(
+        console.tunnels.state, lambda s: s.links[opened].link.state is LinkState.FAILED
+    )
+    assert state.links[opened].link.reason or state.links[opened].problem
+
+
+async def test_bad_request_is_named_before_anything_is_asked(console):
+    with pytest.raises(FieldError, match="Thing"):
+        await console.tunnels.open(TunnelRequest(thing="pump 07", services=("SSH",)))
+    assert not [e for e in console.journal.entries.value if "Open tunnel" in e.what]
+
+
+async def test_tokens_stay_in_memory_with_a_warning_where_no_keyring_is(console, devices, keyring):
+    def refuse(*_):
+        from keyring.errors import NoKeyringError
+
+        raise NoKeyringError("none")
+
+    keyring.set_password = keyring.get_password = refuse
+    await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    tunnel_id = await console.tunnels.open(REQUEST)
+    state = console.tunnels.state.value
+    assert state.secrets_where == "memory"
+    assert "memory only" in state.warning
+    await console.tunnels.connect(tunnel_id)
+    assert (await ssh_banner(ports(console, tunnel_id)["SSH"])).startswith(b"SSH-2.0-")
+
+
+async def test_leaving_the_region_keeps_the_proxy(console, opened):
+    await console.tunnels.connect(opened)
+    port = ports(console, opened)["SSH"]
+    console.account.select_region("us-east-1")
+    assert (await ssh_banner(port)).startswith(b"SSH-2.0-")
