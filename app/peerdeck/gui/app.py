@@ -1,0 +1,81 @@
+"""Starts the window: first something to look at, then everything else."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QApplication
+
+from peerdeck import __version__
+from peerdeck.gui.loop import make_loop
+from peerdeck.gui.theme import theme
+
+if TYPE_CHECKING:
+    from peerdeck.gui.window import MainWindow
+    from peerdeck.wiring import Console
+
+_log = logging.getLogger(__name__)
+CLOSE_S = 6.0
+
+
+def make_app() -> QApplication:
+    """The application, named and themed; the theme of the settings follows once they are read."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(sys.argv[:1])
+    app.setApplicationName("peerdeck")
+    app.setApplicationDisplayName("Peerdeck")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("peerdeck")
+    # The loop ends when everything is closed, which is later than the window's end.
+    app.setQuitOnLastWindowClosed(False)
+    theme().install(app)
+    return app
+
+
+def run(*, demo: bool = False, tour: Path | None = None) -> int:
+    """Returns the exit status when the window is closed. tour: where the pictures go."""
+    app = make_app()
+    with asyncio.Runner(loop_factory=lambda: make_loop(app)) as runner:
+        return runner.run(_run(demo=demo, tour=tour))
+
+
+async def _run(*, demo: bool, tour: Path | None) -> int:
+    from peerdeck.wiring import build_console
+
+    console = build_console()
+    await console.settings.load()
+    window = open_window(console)
+    closed = asyncio.Event()
+    window.closed.connect(closed.set)
+    try:
+        window.tasks.run("start", console.account.load(demo=demo))
+        await closed.wait()
+    finally:
+        await close(window, console)
+    return 0
+
+
+def open_window(console: "Console") -> "MainWindow":
+    """The window as the user left it, on the screen."""
+    from peerdeck.gui.window import MainWindow
+
+    theme().choose(console.settings.state.value.theme)
+    window = MainWindow(console)
+    window.restore()
+    window.show()
+    return window
+
+
+async def close(window: "MainWindow", console: "Console") -> None:
+    """Everything, within CLOSE_S: sessions leave, proxies stop, settings are written."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await window.aclose()
+            await console.aclose()
+    except TimeoutError:
+        _log.warning("not everything closed within %s s", CLOSE_S)
+    window.hide()
+    window.deleteLater()
