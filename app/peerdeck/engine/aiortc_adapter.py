@@ -1,0 +1,389 @@
+"""The one module that touches private parts of aiortc 1.16 and aioice 0.13.
+
+They measure more than they tell and gather in one go. What is touched is listed in PRIVATE; a test
+holds it against the pinned versions. Everything here concerns one bundled connection: MAX_BUNDLE
+gives all media and the data channel the transport of the first transceiver.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aioice import stun
+from aioice.candidate import Candidate
+from aioice.ice import (
+    Connection,
+    StunProtocol,
+    TransportPolicy,
+    get_host_addresses,
+    relayed_candidate,
+    server_reflexive_candidate,
+)
+from aioice.turn import TurnTransport
+from aiortc import RTCIceCandidate, RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
+from aiortc.codecs import is_rtx
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtp import is_rtcp
+
+from peerdeck.core.stats import CandidatePair
+from peerdeck.engine.tasks import TaskSet
+
+# Attribute names by where they live: what the test of the pinned versions checks.
+PRIVATE = {
+    "RTCIceGatherer": ("_connection",),
+    "RTCDtlsTransport": (
+        "_handle_rtp_data",
+        "_handle_rtcp_data",
+        "_send_rtp",
+        "_RTCDtlsTransport__rx_packets",
+    ),
+    "RTCRtpReceiver": ("_RTCRtpReceiver__remote_streams",),
+    "StreamStatistics": (
+        "packets_received",
+        "packets_lost",
+        "packets_expected",
+        "jitter",
+        "_clockrate",
+    ),
+    "RTCRtpTransceiver": ("_codecs",),
+    "Connection": (
+        "_check_list_done",
+        "_closing",
+        "_end_remote_candidates",
+        "_local_candidates",
+        "_local_candidates_end",
+        "_local_candidates_start",
+        "_nominated",
+        "_pair_remote_candidate",
+        "_protocols",
+        "_remote_candidates",
+        "_remote_candidates_end",
+        "_remote_candidates_expected",
+        "_remote_candidates_resolving",
+        "_transport_policy",
+        "build_request",
+        "get_component_candidates",
+        "sort_check_list",
+    ),
+    "TurnTransport": ("_TurnTransport__inner_protocol",),
+}
+
+_SERVER_TIMEOUT_S = 5.0
+_RTT_RETRANSMISSIONS = 1  # 0.5 s, then 1 s more
+_COMPONENT = 1  # RTP and RTCP share one (RFC 8843 §9.3)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Totals of RTP and RTCP as they were before encryption, headers included."""
+
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    rtp_packets_received: int = 0
+    rtp_packets_sent: int = 0
+    rtcp_packets_received: int = 0
+    rtcp_packets_sent: int = 0
+    packets_by_type: Counter[int] = field(default_factory=Counter)  # received, by payload type
+
+
+@dataclass(frozen=True, slots=True)
+class InboundTotals:
+    """Of all RTP streams of one receiver. jitter_s: of its busiest stream, None without one."""
+
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_expected: int = 0
+    jitter_s: float | None = None
+
+
+class PeerInternals:
+    """Reads one RTCPeerConnection whose transceivers exist but whose negotiation has not begun."""
+
+    def __init__(self, connection: RTCPeerConnection) -> None:
+        self._connection = connection
+        first = connection.getTransceivers()[0]
+        self._dtls: RTCDtlsTransport = first.receiver.transport
+        self._ice: Connection = self._dtls.transport.iceGatherer._connection
+        self.traffic = Traffic()
+        _count(self._dtls, self.traffic)
+
+    @property
+    def datagrams_received(self) -> int:
+        """RTP, RTCP and DTLS (hence data channel) datagrams; STUN is not among them."""
+        return int(self._dtls._RTCDtlsTransport__rx_packets)  # type: ignore[attr-defined]
+
+    @property
+    def local_candidates(self) -> tuple[Candidate, ...]:
+        return tuple(self._ice.local_candidates)
+
+    @property
+    def remote_candidates(self) -> tuple[Candidate, ...]:
+        return tuple(self._ice.remote_candidates)
+
+    def trickle(
+        self, tasks: TaskSet, on_candidate: Callable[[RTCIceCandidate | None], None]
+    ) -> None:
+        """Makes setLocalDescription return with the host candidates alone.
+
+        The others reach `on_candidate` as servers answer, at most 5 s later; None is the last.
+        """
+        gathering = _Gathering(self._ice, tasks, on_candidate)
+        self._ice.gather_candidates = gathering.run  # type: ignore[method-assign]
+        expected = gathering.remote_candidates_expected
+        self._ice._remote_candidates_expected = expected  # type: ignore[method-assign]
+
+    def selected_pair(self) -> CandidatePair | None:
+        """The nominated pair; its protocol is how a relayed local end reaches its TURN server."""
+        pair = self._ice._nominated.get(_COMPONENT)
+        if pair is None:
+            return None
+        local, remote = pair.local_candidate, pair.remote_candidate
+        relayed_by_tcp = local.type == "relay" and self._ice.turn_transport == "tcp"
+        return CandidatePair(
+            local_kind=local.type,
+            local_address=address_text(local.host, local.port),
+            remote_kind=remote.type,
+            remote_address=address_text(remote.host, remote.port),
+            protocol="tcp" if relayed_by_tcp else local.transport.lower(),
+        )
+
+    async def measure_rtt(self) -> float | None:
+        """Seconds of one STUN exchange over the selected pair (a consent check, RFC 7675 §5.1).
+
+        None without a pair, or when two requests stay unanswered (1.5 s).
+        """
+        pair = self._ice._nominated.get(_COMPONENT)
+        if pair is None or self._ice.remote_password is None:
+            return None
+        request = self._ice.build_request(pair, nominate=False)
+        started = time.perf_counter()
+        try:
+            await pair.protocol.request(
+                request,
+                pair.remote_addr,
+                integrity_key=self._ice.remote_password.encode(),
+                retransmissions=_RTT_RETRANSMISSIONS,
+            )
+        except stun.TransactionFailed:
+            pass  # a refusal is an answer, too
+        except (stun.TransactionError, OSError):
+            return None
+        return time.perf_counter() - started
+
+    async def close(self, timeout_s: float) -> None:
+        """Closes the connection; a TURN server that does not answer is given `timeout_s`."""
+        protocols = list(self._ice._protocols)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connection.close()
+        except TimeoutError:
+            for protocol in protocols:
+                _abort(protocol)
+
+
+def inbound_totals(receiver: RTCRtpReceiver) -> InboundTotals:
+    """getStats() keeps only the last SSRC; a stream and its retransmissions are two."""
+    streams = list(receiver._RTCRtpReceiver__remote_streams.values())  # type: ignore[attr-defined]
+    if not streams:
+        return InboundTotals()
+    busiest = max(streams, key=lambda stream: stream.packets_received)
+    return InboundTotals(
+        packets_received=sum(stream.packets_received for stream in streams),
+        packets_lost=sum(stream.packets_lost for stream in streams),
+        packets_expected=sum(stream.packets_expected for stream in streams),
+        jitter_s=busiest.jitter / busiest._clockrate,
+    )
+
+
+def codec_names(transceiver: RTCRtpTransceiver) -> dict[int, str]:
+    """Negotiated codecs without retransmission formats: payload type → "VP8"."""
+    return {
+        codec.payloadType: codec.name
+        for codec in transceiver._codecs
+        if codec.payloadType is not None and not is_rtx(codec)
+    }
+
+
+def address_text(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _count(dtls: RTCDtlsTransport, traffic: Traffic) -> None:
+    """Puts counting in front of the three methods that every RTP and RTCP packet passes."""
+    handle_rtp, handle_rtcp, send = (
+        dtls._handle_rtp_data,
+        dtls._handle_rtcp_data,
+        dtls._send_rtp,
+    )
+
+    def rtp_received(data: bytes, arrival_time_ms: int) -> Awaitable[None]:
+        traffic.bytes_received += len(data)
+        traffic.rtp_packets_received += 1
+        traffic.packets_by_type[data[1] & 0x7F] += 1
+        return handle_rtp(data, arrival_time_ms=arrival_time_ms)
+
+    def rtcp_received(data: bytes) -> Awaitable[None]:
+        traffic.bytes_received += len(data)
+        traffic.rtcp_packets_received += 1
+        return handle_rtcp(data)
+
+    def sent(data: bytes) -> Awaitable[None]:
+        traffic.bytes_sent += len(data)
+        if is_rtcp(data):
+            traffic.rtcp_packets_sent += 1
+        else:
+            traffic.rtp_packets_sent += 1
+        return send(data)
+
+    dtls._handle_rtp_data = rtp_received  # type: ignore[method-assign,assignment]
+    dtls._handle_rtcp_data = rtcp_received  # type: ignore[method-assign,assignment]
+    dtls._send_rtp = sent  # type: ignore[method-assign,assignment]
+
+
+def _abort(protocol: StunProtocol) -> None:
+    transport: object = protocol.transport
+    if isinstance(transport, TurnTransport):
+        transport._TurnTransport__inner_protocol.transport.abort()  # type: ignore[attr-defined]
+    else:
+        protocol.transport.abort()
+
+
+class _Gathering:
+    """Host candidates at once, the others when their servers answer (RFC 8838 §8).
+
+    aioice gathers everything before it returns, so that one silent server costs 5 s.
+    """
+
+    def __init__(
+        self,
+        ice: Connection,
+        tasks: TaskSet,
+        on_candidate: Callable[[RTCIceCandidate | None], None],
+    ) -> None:
+        self._ice = ice
+        self._tasks = tasks
+        self._on_candidate = on_candidate
+        self._gather_all = ice.gather_candidates
+        self._more_remote = ice._remote_candidates_expected
+        self._pending = 0
+
+    async def run(self) -> None:
+        ice = self._ice
+        if ice._transport_policy is TransportPolicy.RELAY:
+            await self._gather_all()  # without relayed candidates there is nothing to offer
+            self._on_candidate(None)
+            return
+        if ice._local_candidates_start:
+            return
+        ice._local_candidates_start = True
+        ice._local_candidates += await self._host_candidates()
+        ice._local_candidates_end = True
+        questions = self._questions(list(ice._protocols))
+        self._pending = len(questions)
+        for number, question in enumerate(questions):
+            self._tasks.start(f"gather-{number}", self._ask(question))
+        if not questions:
+            self._on_candidate(None)
+
+    def remote_candidates_expected(self) -> bool:
+        """Keeps aioice checking, and from giving up, while own candidates are still to come."""
+        return self._pending > 0 or self._more_remote()
+
+    async def _host_candidates(self) -> Sequence[Candidate]:
+        addresses = get_host_addresses(use_ipv4=True, use_ipv6=True)
+        ice = self._ice
+        servers = ice.stun_server, ice.turn_server
+        ice.stun_server = ice.turn_server = None
+        try:
+            # aioice leaves 127.0.0.1 out; on a machine without a network it is all there is.
+            return await ice.get_component_candidates(_COMPONENT, addresses or ["127.0.0.1"])
+        finally:
+            ice.stun_server, ice.turn_server = servers
+
+    def _questions(
+        self, hosts: Sequence[StunProtocol]
+    ) -> list[Coroutine[Any, Any, tuple[Candidate, StunProtocol | None]]]:
+        ice = self._ice
+        questions: list[Coroutine[Any, Any, tuple[Candidate, StunProtocol | None]]] = []
+        if ice.stun_server is not None:
+            questions += [
+                server_reflexive_candidate(protocol, ice.stun_server)
+                for protocol in hosts
+                if ipaddress.ip_address(protocol.local_candidate.host).version == 4
+            ]
+        if ice.turn_server is not None:
+            questions.append(
+                relayed_candidate(
+                    component=_COMPONENT,
+                    hide_related_address=False,
+                    protocol_factory=lambda: StunProtocol(ice),
+                    turn_server=ice.turn_server,
+                    turn_username=ice.turn_username,
+                    turn_password=ice.turn_password,
+                    turn_ssl=ice.turn_ssl,
+                    turn_transport=ice.turn_transport,
+                )
+            )
+        return questions
+
+    async def _ask(
+        self, question: Coroutine[Any, Any, tuple[Candidate, StunProtocol | None]]
+    ) -> None:
+        try:
+            # ValueError: host names that cannot be encoded, answers without a mapped address.
+            with contextlib.suppress(
+                stun.TransactionError, OSError, TimeoutError, ValueError, KeyError
+            ):
+                async with asyncio.timeout(_SERVER_TIMEOUT_S):
+                    candidate, protocol = await question
+                await self._add(candidate, protocol)
+        finally:
+            question.close()
+            self._pending -= 1
+            if not self._pending:
+                self._completed()
+
+    async def _add(self, candidate: Candidate, protocol: StunProtocol | None) -> None:
+        ice = self._ice
+        if ice._closing or ice._check_list_done:
+            if protocol is not None:
+                await protocol.close()  # gives the allocation back
+            return
+        address = candidate.host, candidate.port
+        if any((known.host, known.port) == address for known in ice._local_candidates):
+            return  # redundant (RFC 8445 §5.1.3): no NAT in between
+        ice._local_candidates.append(candidate)
+        if protocol is not None:
+            ice._protocols.append(protocol)
+            for remote in ice._remote_candidates:
+                ice._pair_remote_candidate(remote)
+            ice.sort_check_list()
+        self._on_candidate(_rtc_candidate(candidate))
+
+    def _completed(self) -> None:
+        ice = self._ice
+        if ice._closing:
+            return
+        self._on_candidate(None)
+        if ice._remote_candidates_end and not ice._remote_candidates_resolving:
+            ice._end_remote_candidates()
+
+
+def _rtc_candidate(candidate: Candidate) -> RTCIceCandidate:
+    return RTCIceCandidate(
+        component=candidate.component,
+        foundation=candidate.foundation,
+        ip=candidate.host,
+        port=candidate.port,
+        priority=candidate.priority,
+        protocol=candidate.transport,
+        type=candidate.type,
+        relatedAddress=candidate.related_address,
+        relatedPort=candidate.related_port,
+        tcpType=candidate.tcptype,
+    )

@@ -1,0 +1,58 @@
+"""Why a peer session ended that should not have."""
+
+from enum import StrEnum
+
+
+class PeerError(Exception):
+    """Base of everything that a session raises by itself; the texts hold no secrets."""
+
+
+class NoAnswer(PeerError):
+    """The offer was sent, no answer came back within waited_s seconds.
+
+    Without a status: the channel most likely has no master. With one: the service refused the
+    offer, and status_code, error_type and description are its own words.
+    """
+
+    def __init__(
+        self, waited_s: float, *, status_code: str = "", error_type: str = "", description: str = ""
+    ) -> None:
+        words = " ".join(filter(None, (status_code, error_type, description)))
+        super().__init__(words or f"no answer within {waited_s:.0f} s: the channel has no master")
+        self.waited_s = waited_s
+        self.status_code = status_code
+        self.error_type = error_type
+        self.description = description
+
+
+class OfferTooLarge(PeerError):
+    """The offer breaks the signaling service's payload limit. Characters after base64."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the offer has {size} characters, signaling carries {limit}")
+        self.size = size
+        self.limit = limit
+
+
+class AnswerUnusable(PeerError):
+    """The master's answer cannot be applied: broken SDP, or no codec in common."""
+
+
+class PeerFailure(StrEnum):
+    NO_PATH = "no path"  # ICE found no pair of addresses that works
+    NO_DTLS = "no DTLS"  # a path, but no key exchange over it
+    LOST = "lost"  # was connected, then nothing came any more
+    CLOSED = "closed"  # the master ended the session
+
+
+class PeerFailed(PeerError):
+    """The connection to the master could not be made, or ended. detail: the evidence, in words."""
+
+    def __init__(self, reason: PeerFailure, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+class ChannelNotOpen(PeerError):
+    """A text was to be sent before the data channel opened or after it closed."""

@@ -1,0 +1,142 @@
+"""One connection to a channel's signaling service."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+from yarl import URL
+
+from peerdeck.protocol.signaling import ProtocolError, SignalingMessage, decode, encode
+
+_log = logging.getLogger(__name__)
+
+PING_INTERVAL_S = 30
+_OPEN_TIMEOUT_S = 10
+_CLOSE_TIMEOUT_S = 0.5
+_MAX_BODY_BYTES = 4096
+# A payload has at most 10,000 characters; the envelope is small.
+_MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class SignalingRefused(Exception):
+    """The service answered the upgrade with something else than 101.
+
+    status: HTTP status. headers: of the answer. body: the first 4096 bytes, in which AWS says why.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__(f"signaling refused with status {status}: {body[:200]}")
+        self.status = status
+        self.headers = dict(headers)
+        self.body = body
+
+
+class SignalingUnreachable(Exception):
+    """Name, route, TLS or time: no HTTP answer came. The text says which."""
+
+
+class SignalingSocket:
+    """Iterate for messages; iteration ends when the socket is closed by whichever side.
+
+    The socket pings every 30 s and closes itself when no pong comes back within 15 s. Reading
+    pauses by itself while nobody iterates.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse):
+        self._session = session
+        self._socket = socket
+
+    @classmethod
+    async def open(cls, url: str) -> "SignalingSocket":
+        """`url` is signed, hence a secret. Raises SignalingRefused, SignalingUnreachable."""
+        session = aiohttp.ClientSession(
+            trust_env=True,  # corporate proxies
+            raise_for_status=_refuse,  # the only place where aiohttp shows the body of a refusal
+            auto_decompress=True,
+        )
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                socket = await session.ws_connect(
+                    URL(url, encoded=True),  # quoted again, the signature would not match
+                    heartbeat=PING_INTERVAL_S,
+                    max_msg_size=_MAX_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
+                )
+        except BaseException as error:
+            await session.close()
+            if isinstance(error, TimeoutError):
+                raise SignalingUnreachable(f"no answer within {_OPEN_TIMEOUT_S} s") from None
+            if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+                # Not chained: aiohttp's errors hold the URL, and that the signature.
+                raise SignalingUnreachable(_reason(error)) from None
+            raise
+        return cls(session, socket)
+
+    def __aiter__(self) -> "SignalingSocket":
+        return self
+
+    async def __anext__(self) -> SignalingMessage:
+        """Skips what is not a message, with a line in the log."""
+        while True:
+            frame = await self._socket.receive()
+            if frame.type is aiohttp.WSMsgType.TEXT:
+                try:
+                    message = decode(frame.data)
+                except ProtocolError as error:
+                    _log.warning("signaling message ignored: %s", error)
+                    continue
+                if message is not None:
+                    return message
+            elif frame.type is not aiohttp.WSMsgType.BINARY:
+                raise StopAsyncIteration
+
+    async def send(self, message: SignalingMessage) -> None:
+        """Raises PayloadTooLarge, or ConnectionError when the socket is closed."""
+        text = encode(message)
+        if self._socket.closed:
+            raise ConnectionResetError("signaling socket is closed")
+        try:
+            await self._socket.send_str(text)
+        except aiohttp.ClientError as error:
+            raise ConnectionResetError("signaling socket is closed") from error
+
+    @property
+    def closed(self) -> bool:
+        return self._socket.closed
+
+    @property
+    def close_code(self) -> int | None:
+        """The WebSocket close code, once closed; 1006 where no close frame came."""
+        return self._socket.close_code
+
+    async def aclose(self) -> None:
+        """Idempotent; takes at most half a second."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._socket.close()
+        await self._session.close()
+
+
+async def _refuse(response: aiohttp.ClientResponse) -> None:
+    if response.status != 101:
+        try:
+            body = await response.content.read(_MAX_BODY_BYTES)
+        except aiohttp.ClientError:
+            body = b""
+        raise SignalingRefused(
+            response.status, response.headers, body.decode("utf-8", errors="replace").strip()
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"certificate of {error.host} is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"WebSocket handshake: {error.message}"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return type(error).__name__

@@ -1,0 +1,69 @@
+"""The newest frame of a video track, as pixels of the size that is shown."""
+
+from collections.abc import Callable
+
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from av import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from peerdeck.core.stats import Picture
+
+
+class VideoSink:
+    """Keeps one frame, never a queue. frames: how many came. width, height: of the last one."""
+
+    def __init__(self, on_frame: Callable[[], None]) -> None:
+        self.frames = 0
+        self.width = 0
+        self.height = 0
+        self._on_frame = on_frame
+        self._frame: VideoFrame | None = None
+        self._picture: Picture | None = None
+        self._shown: tuple[int, int, int] | None = None
+        self._reformatter = VideoReformatter()  # its scaling tables outlive the frame
+
+    async def drain(self, track: MediaStreamTrack) -> None:
+        """Reads until the track ends: aiortc queues without bound what nobody reads."""
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            if isinstance(frame, VideoFrame):
+                self._frame = frame
+                self.width, self.height = frame.width, frame.height
+                self.frames += 1
+                self._on_frame()
+
+    def picture(self, width: int, height: int) -> Picture | None:
+        """Fits inside width×height pixels, aspect kept; the same object while nothing changed."""
+        frame = self._frame
+        if frame is None or width < 1 or height < 1:
+            return None
+        wanted = (self.frames, width, height)
+        if wanted != self._shown:
+            scale = min(width / frame.width, height / frame.height)
+            scaled = self._reformatter.reformat(
+                frame,
+                width=max(1, round(frame.width * scale)),
+                height=max(1, round(frame.height * scale)),
+                format="bgra",
+            )
+            plane = scaled.planes[0]  # the view keeps it, and it the frame: no copy
+            self._picture = Picture(scaled.width, scaled.height, plane.line_size, memoryview(plane))
+            self._shown = wanted
+        return self._picture
+
+    def clear(self) -> None:
+        """Lets go of the pixels, a few megabytes."""
+        self._frame = self._picture = self._shown = None
+
+
+async def discard(track: MediaStreamTrack) -> None:
+    """Reads a track that nobody listens to until it ends."""
+    while True:
+        try:
+            await track.recv()
+        except MediaStreamError:
+            return
