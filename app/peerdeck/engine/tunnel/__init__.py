@@ -1,12 +1,13 @@
 """The local proxy of AWS IoT Secure Tunneling: TCP on one side, a WebSocket on the other.
 
-    proxy.py      TunnelProxy: life, reconnecting, snapshot; the one class that others use
-    switchboard.py connections ↔ the protocol's state machine; counters
-    local.py      one local TCP connection
-    ports.py      a source's listeners
-    link.py       one WebSocket connection to the service
-    dialing.py    TCP connections over all of a name's addresses
-    limits.py     every bound and delay, in one place
+    proxy.py        TunnelProxy: life, reconnecting, snapshot; the one class that others use
+    switchboard.py  connections ↔ the protocol's state machine; counters
+    local.py        one local TCP connection
+    waiting.py      those whose client does not read, or has finished sending
+    ports.py        a source's listeners
+    link.py         one WebSocket connection to the service
+    dialing.py      TCP connections over all of a name's addresses
+    limits.py       every bound and delay, in one place
 
 Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. While
       the WebSocket's buffer is over its mark, a connection may add one small chunk and then stops

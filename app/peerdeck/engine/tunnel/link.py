@@ -154,7 +154,7 @@ class Link(WSListener):
                 await self._transport.wait_disconnected()
             except WSError as error:
                 self._reason = self._reason or str(error)
-            except Exception:  # a callback of ours raised: our bug, but the link's end all the same
+            except Exception:  # noqa: BLE001  # what a callback of ours raised: a bug, but the end
                 _log.exception("a callback of the tunnel link failed")
                 self._reason = self._reason or "an internal error"
         return self._reason or "the connection broke"

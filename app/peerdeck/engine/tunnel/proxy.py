@@ -68,6 +68,7 @@ class TunnelProxy:
         self._jitter = jitter
         self._limits = limits
         self._state = LinkState.IDLE
+        self._closing = False
         self._reason = ""
         self._channel_id = ""
         self._reconnects = 0
@@ -93,7 +94,7 @@ class TunnelProxy:
         try:
             await starting
         except asyncio.CancelledError:
-            if self._state is LinkState.CLOSED:
+            if self._closing:
                 raise TunnelError("the proxy was closed before it was connected") from None
             await self.aclose()
             raise
@@ -118,6 +119,7 @@ class TunnelProxy:
 
     async def aclose(self) -> None:
         """Ends connections, listeners and link; idempotent, within a second."""
+        self._closing = True
         if self._state not in {LinkState.CLOSED, LinkState.FAILED}:
             self._set(LinkState.CLOSED)
         await self._release()

@@ -11,6 +11,7 @@ from peerdeck.engine.tunnel.dialing import dial
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
+from peerdeck.engine.tunnel.waiting import HalfClosed, SlowReaders
 from peerdeck.protocol.frames import MAX_PAYLOAD
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import (
@@ -64,8 +65,13 @@ class Switchboard:
         self._dials: dict[LocalConnection, asyncio.Task[None]] = {}
         self._held: deque[LocalConnection] = deque()
         self._waiting: deque[LocalConnection] = deque()  # for their turn, in order
-        self._lagging: dict[LocalConnection, asyncio.TimerHandle] = {}
-        self._half_closed: dict[LocalConnection, asyncio.TimerHandle] = {}
+        self._half_closed = HalfClosed(limits, self._end)
+        self._slow = SlowReaders(
+            limits,
+            on_first=self._stop_receiving,
+            on_none=self._go_on_receiving,
+            on_stalled=self._stalled,
+        )
         self._empty: asyncio.Future[None] | None = None
         # Every connection reads into the same memory: what was read is sent before the next reads.
         self._buffer = bytearray(HEAD_ROOM + MAX_PAYLOAD)
@@ -83,8 +89,6 @@ class Switchboard:
         self._link, self._ready = None, False
         for event in self.machine.link_lost():
             self._dispatch_one(event)
-        for local in tuple(self._lagging):
-            self.caught_up(local)
         self._waiting.clear()
 
     def services_ready(self) -> None:
@@ -194,11 +198,7 @@ class Switchboard:
         if local.identity is None or not isinstance(self.machine, SourceTunnel):
             self._end(local)
             return
-        self._half_closed[local] = self._loop.call_later(
-            self._limits.half_closed_s, self._half_closed_idle, local, local.delivered
-        )
-        if len(self._half_closed) > self._limits.half_closed:
-            self._end(next(iter(self._half_closed)))
+        self._half_closed.add(local)
 
     def lost(self, local: LocalConnection) -> None:
         """The local socket is gone."""
@@ -209,21 +209,26 @@ class Switchboard:
 
     def lags(self, local: LocalConnection) -> None:
         """Its window is full: nothing more is read from the tunnel until it has caught up."""
-        if local in self._lagging or local.identity is None:
-            return
-        self._lagging[local] = self._loop.call_later(
-            self._limits.stall_s, self._stalled, local, local.unsent
-        )
+        if local.identity is not None:
+            self._slow.add(local)
+
+    def caught_up(self, local: LocalConnection) -> None:
+        self._slow.discard(local)
+
+    def _stop_receiving(self) -> None:
         if self._link is not None:
             self._link.pause_reading()
 
-    def caught_up(self, local: LocalConnection) -> None:
-        timer = self._lagging.pop(local, None)
-        if timer is None:
-            return
-        timer.cancel()
-        if not self._lagging and self._link is not None:
+    def _go_on_receiving(self) -> None:
+        if self._link is not None:
             self._link.resume_reading()
+
+    def _stalled(self, local: LocalConnection) -> None:
+        """A local socket that takes nothing is cut, but only where others have to wait for it."""
+        if len(self._by_identity) > 1:
+            _log.warning("a connection of %s took nothing and held up the others", local.service)
+            self._end(local)
+            self._abort(local)
 
     # Life of a connection
 
@@ -245,7 +250,7 @@ class Switchboard:
             return
         identity = machine.open(local.service)
         if identity is None:
-            for old in [old for old in self._half_closed if old.service == local.service]:
+            for old in self._half_closed.of(local.service):
                 self._end(old)
             identity = machine.open(local.service)
         if identity is None:  # V1 and V2: one connection per service
@@ -303,10 +308,8 @@ class Switchboard:
         """It has no place in the tunnel any more."""
         local.identity = None
         self._uncount(local)
-        self.caught_up(local)
-        timer = self._half_closed.pop(local, None)
-        if timer is not None:
-            timer.cancel()
+        self._slow.discard(local)
+        self._half_closed.discard(local)
         if local in self._waiting:
             self._waiting.remove(local)
 
@@ -318,27 +321,6 @@ class Switchboard:
         local.abort()
         if dialing is not None:
             dialing.cancel()
-
-    def _half_closed_idle(self, local: LocalConnection, delivered: int) -> None:
-        if local.delivered == delivered and not local.unsent:
-            self._end(local)
-        else:
-            self._half_closed[local] = self._loop.call_later(
-                self._limits.half_closed_s, self._half_closed_idle, local, local.delivered
-            )
-
-    def _stalled(self, local: LocalConnection, unsent: int) -> None:
-        """A local socket that takes nothing is cut, but only where others have to wait for it."""
-        if local.unsent >= unsent and len(self._by_identity) > 1:
-            _log.warning("a connection of %s took nothing and held up the others", local.service)
-            identity = local.identity
-            self._end(local)
-            if identity is not None:
-                self._abort(local)
-            return
-        self._lagging[local] = self._loop.call_later(
-            self._limits.stall_s, self._stalled, local, local.unsent
-        )
 
     # The end
 

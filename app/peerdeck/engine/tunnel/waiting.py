@@ -1,0 +1,96 @@
+"""Local connections that wait: for their client to read, or for the rest of an answer."""
+
+import asyncio
+from collections.abc import Callable
+
+from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.engine.tunnel.local import LocalConnection
+
+
+class SlowReaders:
+    """Local sockets whose window is full. While there is one, the tunnel is not read.
+
+    on_first, on_none: to stop and to go on reading. on_stalled: one took nothing at all for
+    limits.stall_s; it stays here unless the callback discards it.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        on_first: Callable[[], None],
+        on_none: Callable[[], None],
+        on_stalled: Callable[[LocalConnection], None],
+    ) -> None:
+        self._stall_s = limits.stall_s
+        self._on_first = on_first
+        self._on_none = on_none
+        self._on_stalled = on_stalled
+        self._timers: dict[LocalConnection, asyncio.TimerHandle] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._timers)
+
+    def add(self, local: LocalConnection) -> None:
+        if local in self._timers:
+            return
+        self._watch(local)
+        if len(self._timers) == 1:
+            self._on_first()
+
+    def discard(self, local: LocalConnection) -> None:
+        timer = self._timers.pop(local, None)
+        if timer is None:
+            return
+        timer.cancel()
+        if not self._timers:
+            self._on_none()
+
+    def _watch(self, local: LocalConnection) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[local] = loop.call_later(self._stall_s, self._look, local, local.unsent)
+
+    def _look(self, local: LocalConnection, unsent: int) -> None:
+        stalled = local.unsent >= unsent
+        self._watch(local)
+        if stalled:
+            self._on_stalled(local)
+
+
+class HalfClosed:
+    """Clients that have finished sending and may still wait for answers.
+
+    The kernel does not tell a client that is gone from one that only shut its sending side. So each
+    is given limits.half_closed_s after the last byte that it took, and only limits.half_closed of
+    them at a time: beyond that the oldest goes. on_over: its time is up.
+    """
+
+    def __init__(self, limits: Limits, on_over: Callable[[LocalConnection], None]) -> None:
+        self._limits = limits
+        self._on_over = on_over
+        self._timers: dict[LocalConnection, asyncio.TimerHandle] = {}
+
+    def add(self, local: LocalConnection) -> None:
+        self._watch(local)
+        if len(self._timers) > self._limits.half_closed:
+            self._on_over(next(iter(self._timers)))
+
+    def discard(self, local: LocalConnection) -> None:
+        timer = self._timers.pop(local, None)
+        if timer is not None:
+            timer.cancel()
+
+    def of(self, service: str) -> list[LocalConnection]:
+        return [local for local in self._timers if local.service == service]
+
+    def _watch(self, local: LocalConnection) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[local] = loop.call_later(
+            self._limits.half_closed_s, self._look, local, local.delivered
+        )
+
+    def _look(self, local: LocalConnection, delivered: int) -> None:
+        if local.delivered == delivered and not local.unsent:
+            self._on_over(local)
+        else:
+            self._watch(local)
