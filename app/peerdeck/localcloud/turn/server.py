@@ -214,6 +214,7 @@ class _TcpConnection(asyncio.Protocol):
         self._frames = StreamFrames()
         self._transport: asyncio.Transport | None = None
         self._paused = False
+        self._is_new = True
 
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
@@ -223,6 +224,9 @@ class _TcpConnection(asyncio.Protocol):
             return
         self._heard_at = self._clock()
         try:
+            if self._is_new and data[0] in CHANNEL_FIRST_BYTES:
+                raise ValueError("a channel before any allocation: HTTP, perhaps")
+            self._is_new = False
             frames = self._frames.feed(data)
         except ValueError:  # not a TURN client: nothing after this can be understood
             self.close()
