@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -27,9 +28,15 @@ class AnswerWatch:
         headers = {str(k).lower(): str(v) for k, v in response_dict["headers"].items()}
         status = response_dict["status_code"]
         body = response_dict["body"]
-        protocol = event["operation_model"].service_model.resolved_protocol
+        operation = event["operation_model"]
         if isinstance(body, bytes) and status not in _GATEWAY:
-            reject_strangers(status, headers, body, is_json=protocol in _JSON_PROTOCOLS)
+            reject_strangers(
+                status,
+                headers,
+                body,
+                is_json=operation.service_model.resolved_protocol in _JSON_PROTOCOLS,
+                members=_member_names(operation.output_shape),
+            )
         if any(name in headers for name in _REQUEST_ID):
             self._learn(headers.get("date", ""))
 
@@ -43,10 +50,16 @@ class AnswerWatch:
 
 
 def reject_strangers(
-    status: int, headers: Mapping[str, str], body: bytes, *, is_json: bool
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    is_json: bool,
+    members: AbstractSet[str] = frozenset(),
 ) -> None:
     """Raises NotAwsAnswer for a body that no AWS service sends.
 
+    headers: lower-case names. members: of the operation's answer.
     botocore reads a web page as an error without code, or with status 200 as an empty success.
     """
     text = body.decode("utf-8", errors="replace").strip()
@@ -60,11 +73,22 @@ def reject_strangers(
     if not text and status < 300:
         return  # CloseTunnel answers with an empty body
     from_aws = any(name in headers for name in (*_REQUEST_ID, "x-amzn-errortype"))
-    if is_json and not isinstance(value, dict):
-        if text or not from_aws:
-            raise NotAwsAnswer(_describe(text, headers), status=status)
-    elif status >= 300 and not from_aws and not _names_an_error(value, text):
+    if is_json and not isinstance(value, dict) and (text or not from_aws):
         raise NotAwsAnswer(_describe(text, headers), status=status)
+    if from_aws:
+        return
+    if status >= 300:
+        known = _names_an_error(value, text)
+    else:
+        known = not (isinstance(value, dict) and value and members) or not members.isdisjoint(value)
+    if not known:
+        raise NotAwsAnswer(_describe(text, headers), status=status)
+
+
+def _member_names(shape: Any) -> frozenset[str]:
+    """The names in the body of a structure's members; none for an operation without an answer."""
+    members = shape.members if shape is not None else {}
+    return frozenset(m.serialization.get("name", name) for name, m in members.items())
 
 
 def _json(text: str) -> object:

@@ -246,6 +246,7 @@ _KIND_OF_CLASS = {
     "ConfigNotFound": Kind.NO_CREDENTIALS,
     "InvalidConfigError": Kind.NO_CREDENTIALS,
     "HTTPClientError": Kind.UNREACHABLE,
+    "ConnectionError": Kind.UNREACHABLE,  # botocore's, and Python's
     "ParamValidationError": Kind.INVALID,
     "ValidationError": Kind.INVALID,
     "BaseEndpointResolverError": Kind.INVALID,
