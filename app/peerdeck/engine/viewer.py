@@ -21,6 +21,7 @@ from peerdeck.engine.errors import (
     PeerFailure,
 )
 from peerdeck.engine.peer import PeerEvents, ReceivingPeer
+from peerdeck.engine.pulse import Pulse
 from peerdeck.engine.signaling_link import SignalingLink
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.video_sink import VideoSink, discard
@@ -43,7 +44,6 @@ _log = logging.getLogger(__name__)
 ANSWER_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 20.0
 LOST_AFTER_S = 5.0
-_PULSE_S = 1.0
 _MAX_CANDIDATES = 256
 _CLOSE_TIMEOUT_S = 0.7
 
@@ -95,8 +95,7 @@ class ViewerSession:
         self._offer_id = uuid4().hex
         self._outcome: asyncio.Future[None] | None = None
         self._answer: asyncio.Future[SignalingMessage] | None = None
-        self._rtt_s: float | None = None
-        self._answered_at = 0.0  # when the peer last answered a pulse
+        self._pulse: Pulse | None = None
         self._left = False
         self._ended = asyncio.Event()
 
@@ -125,10 +124,11 @@ class ViewerSession:
         self._finish(None)
         await self._ended.wait()
 
-    def reach(self, name: str, detail: str = "") -> None:
-        """Adds a step of core.session.STEPS; the first time counts."""
+    def reach(self, name: str, detail: str = "", *, at: float | None = None) -> None:
+        """Adds a step of core.session.STEPS; the first time counts. at: on `clock`, else now."""
         if all(step.name != name for step in self.steps):
-            self.steps += (Step(name, 1000 * (self._clock() - self._started), detail),)
+            at_ms = 1000 * ((self._clock() if at is None else at) - self._started)
+            self.steps += (Step(name, at_ms, detail),)
             self._on_change()
 
     def send_text(self, text: str) -> None:
@@ -149,12 +149,13 @@ class ViewerSession:
     def frames(self) -> int:
         return self._sink.frames
 
-    def sample(self) -> PeerStats:
-        """Figures since the last sample; an empty one before the offer exists."""
+    async def sample(self) -> PeerStats:
+        """Figures since the last sample; an empty one before there is a connection."""
         now_s = self._clock()
         if self._peer is None:
             return PeerStats(at_s=now_s)
-        return self._peer.sampler.sample(now_s, self._sink, self._rtt_s)
+        rtt_s = self._pulse.rtt_s if self._pulse is not None else None
+        return self._peer.sampler.sample(now_s, self._sink, rtt_s)
 
     def picture(self, width: int, height: int) -> Picture | None:
         """The newest frame, fitted into width×height pixels; the same while nothing is new."""
@@ -175,8 +176,9 @@ class ViewerSession:
             self.reach("First remote candidate", "in the answer")
         self._start("their-candidates", self._add_candidates(peer))
         await self._wait_for_connection(peer)
-        self._start("pulse", self._pulse(peer))
-        self._start("watch", self._watch(peer))
+        self._pulse = Pulse(peer.internals, lost_after_s=self._lost_after_s, clock=self._clock)
+        self._start("pulse", self._pulse.measure())
+        self._start("watch", self._pulse.watch())
 
     def _events(self) -> PeerEvents:
         return PeerEvents(
@@ -310,25 +312,6 @@ class ViewerSession:
             self.reach("First frame", f"{self._sink.width}×{self._sink.height}")
         if self.on_frame is not None:
             self.on_frame()
-
-    async def _pulse(self, peer: ReceivingPeer) -> None:
-        """One STUN exchange a second: the round-trip time, and a sign of life without media."""
-        while True:
-            rtt_s = await peer.internals.measure_rtt()
-            if rtt_s is not None:
-                self._rtt_s, self._answered_at = rtt_s, self._clock()
-            await asyncio.sleep(_PULSE_S)
-
-    async def _watch(self, peer: ReceivingPeer) -> None:
-        """aiortc needs 30 s to notice that a peer is gone."""
-        seen, seen_at = peer.internals.datagrams_received, self._clock()
-        while True:
-            await asyncio.sleep(min(_PULSE_S, self._lost_after_s / 4))
-            if peer.internals.datagrams_received != seen:
-                seen, seen_at = peer.internals.datagrams_received, self._clock()
-            silent_s = self._clock() - max(seen_at, self._answered_at)
-            if silent_s >= self._lost_after_s:
-                raise PeerFailed(PeerFailure.LOST, f"nothing came for {silent_s:.0f} s")
 
     # -- ending ----------------------------------------------------------------------------------
 
