@@ -83,14 +83,14 @@ def _detail(row: StepRow) -> str:
     return row.detail
 
 
-STEP: Final = Column[StepRow](
+STEP: Final[Column[StepRow]] = Column(
     "Step",
     lambda row: row.name,
     icon=_icon,
     tone=lambda row: "" if row.reached or row.waiting or row.slow else "muted",
     width=190,
 )
-TOOK: Final = Column[StepRow](
+TOOK: Final[Column[StepRow]] = Column(
     "Took",
     _took,
     align="right",
@@ -99,7 +99,7 @@ TOOK: Final = Column[StepRow](
     tone=lambda row: "warn" if row.slow and row.reached else "bad" if row.slow else "",
     tooltip=lambda row: "Since the step before" if row.reached else "",
 )
-AT: Final = Column[StepRow](
+AT: Final[Column[StepRow]] = Column(
     "After",
     lambda row: milliseconds_text(row.at_ms) if row.reached else "–",
     align="right",
@@ -108,8 +108,8 @@ AT: Final = Column[StepRow](
     width=76,
     tooltip=lambda row: "Since the click" if row.reached else "",
 )
-LINE: Final = Column[StepRow](TIME_LINE, lambda row: "", width=0)
-DETAIL: Final = Column[StepRow](
+LINE: Final[Column[StepRow]] = Column(TIME_LINE, lambda row: "", width=0)
+DETAIL: Final[Column[StepRow]] = Column(
     "Detail",
     _detail,
     font="mono",

@@ -75,11 +75,9 @@ def _value_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-_COLUMNS: Final = (
-    Column[Reading]("Name", lambda row: row.name, tone=lambda row: "muted", width=180),
-    Column[Reading](
-        "Value", lambda row: row.value, font="figures", tooltip=lambda row: row.value, width=0
-    ),
+_COLUMNS: Final[tuple[Column[Reading], ...]] = (
+    Column("Name", lambda row: row.name, tone=lambda row: "muted", width=180),
+    Column("Value", lambda row: row.value, font="figures", tooltip=lambda row: row.value, width=0),
 )
 
 
@@ -169,6 +167,11 @@ class DataView(QWidget):
     def _send(self) -> None:
         if self._can_send and (text := self.field.text()):
             self.sent.emit(text)
+
+    def forget(self) -> None:
+        """Another session is looked at; what was being typed stays."""
+        self._latest = ""
+        self.readings.set_rows(())
 
     def text_sent(self) -> None:
         """It went out: the field is free for the next."""

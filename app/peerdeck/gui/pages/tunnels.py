@@ -1,0 +1,368 @@
+"""Tunnels: to which devices, through which ports, how much, for how long."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QSplitter, QStackedWidget
+
+from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.quantities import age_text
+from peerdeck.core.tunnel import Mode, Tunnel, TunnelRequest
+from peerdeck.gui.models.rows import RowsModel
+from peerdeck.gui.models.tunnels import TunnelRow, thing_text, tunnel_columns, tunnel_rows
+from peerdeck.gui.pages.base import Page
+from peerdeck.gui.terminal import open_terminal, shell_text, ssh_command
+from peerdeck.gui.theme import GAP_S
+from peerdeck.gui.widgets.buttons import Button, IconButton
+from peerdeck.gui.widgets.cards import SectionHeader
+from peerdeck.gui.widgets.fields import SearchField
+from peerdeck.gui.widgets.service_card import ServiceCard
+from peerdeck.gui.widgets.state import Message, StatePane
+from peerdeck.gui.widgets.table import DataTable
+from peerdeck.gui.widgets.tunnel_detail import TunnelDetail
+from peerdeck.gui.widgets.tunnel_form import TunnelForm
+from peerdeck.services.status import Status
+
+if TYPE_CHECKING:
+    from peerdeck.services.tunnels import TunnelsState
+    from peerdeck.wiring import Console
+
+_SEARCH_WIDTH: Final = 220
+_TICK_MS: Final = 1000
+_DEMO_USER: Final = "demo"
+_BUSY: Final = {
+    "connect": "Connecting…",
+    "disconnect": "Disconnecting…",
+    "rotate": "Rotating tokens…",
+    "close": "Closing…",
+    "delete": "Deleting…",
+}
+OpenTerminal = Callable[[list[str]], bool]
+OpenUrl = Callable[[str], bool]
+
+
+def _open_url(url: str) -> bool:
+    return QDesktopServices.openUrl(QUrl(url))
+
+
+def command_for(card: ServiceCard, thing: str) -> str:
+    """What one types to use a service: ssh, curl, or its bare address."""
+    if card.kind == "ssh":
+        user = card.user.text().strip()
+        return shell_text(ssh_command(card.local_port, user=user, alias=thing))
+    if card.kind == "http":
+        return f"curl http://{card.address}/"
+    return card.address
+
+
+class TunnelsPage(Page):
+    """The list, and beside it the chosen tunnel or the form for a new one."""
+
+    name = "tunnels"
+
+    def __init__(
+        self,
+        console: "Console",
+        *,
+        clock: Callable[[], float] = time.time,
+        terminal: OpenTerminal = open_terminal,
+        browser: OpenUrl = _open_url,
+    ) -> None:
+        super().__init__(console)
+        self._clock, self._terminal, self._browser = clock, terminal, browser
+        self._known: dict[Mode, bool] = {}
+        self.model: RowsModel[TunnelRow] = RowsModel(
+            tunnel_columns(clock), lambda row: row.tunnel.id, self
+        )
+        self.table = DataTable(self.model)
+        self.table.setObjectName("tunnels.table")
+        self.pane = StatePane(self.table, "tunnels.pane")
+        self.detail = TunnelDetail(clock=clock)
+        self.form = TunnelForm()
+        self.nothing = Message()
+        self.nothing.tell(
+            "tunnels", "No tunnel is chosen.", "Choose one in the list to connect to its services."
+        )
+        self.filter = SearchField("Filter tunnels", self)
+        self.open_button = Button("Open tunnel", icon="plus")
+        self.refresh_button = IconButton("refresh", "Refresh", "F5")
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self.model.tick)
+        self._lay_out()
+        self._connect()
+        self.remember_columns(self.table)
+        self.following.follow(console.tunnels.state, self._follow)
+
+    def _lay_out(self) -> None:
+        self.filter.setObjectName("tunnels.filter")
+        self.filter.setFixedWidth(_SEARCH_WIDTH)
+        self.open_button.setObjectName("tunnels.open")
+        self.refresh_button.setObjectName("tunnels.refresh")
+        header = SectionHeader(
+            "Tunnels", self.filter, self.open_button, self.refresh_button, font="heading"
+        )
+        self._count = header.remark
+        self.side = QStackedWidget()
+        for page in (self.nothing, self.detail, self.form):
+            page.setProperty("role", "panel")
+            self.side.addWidget(page)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        split.setHandleWidth(GAP_S)
+        split.addWidget(self.pane)
+        split.addWidget(self.side)
+        split.setStretchFactor(0, 5)
+        split.setStretchFactor(1, 4)
+        self.split = split
+        self.column.addWidget(header)
+        self.column.addWidget(self.note)
+        self.column.addWidget(split, 1)
+
+    def _connect(self) -> None:
+        self.open_button.clicked.connect(self.show_form)
+        self.refresh_button.clicked.connect(self.refresh)
+        self.filter.textChanged.connect(self._filter)
+        self.filter.left_downwards.connect(self._to_table)
+        self.pane.chosen.connect(self._pane_asked)
+        self.table.selected.connect(self._chosen)
+        self.table.opened.connect(lambda _: self.detail.connect_button.setFocus())
+        self.table.add_copy_action("tunnel ID", lambda row: row.tunnel.id, "Ctrl+C")
+        self.table.add_copy_action("ARN", lambda row: row.tunnel.arn)
+        self.form.cancelled.connect(self._leave_form)
+        self.form.submitted.connect(self._open)
+        detail = self.detail
+        detail.connect_requested.connect(self._connect_tunnel)
+        detail.disconnect_requested.connect(
+            lambda: self._run("disconnect", self.console.tunnels.disconnect(self._id))
+        )
+        detail.rotate_requested.connect(self._rotate)
+        detail.end_requested.connect(self._end)
+        detail.asked.connect(self._use)
+        self.tasks.started.connect(lambda _: self._show_busy())
+        self.tasks.finished.connect(self._finished)
+
+    # --- what the service says -------------------------------------------------------------
+
+    def _follow(self, state: "TunnelsState") -> None:
+        first = not self.model.total
+        self.model.set_rows(tunnel_rows(state.tunnels, state.links))
+        self._show_state(state)
+        if first and state.tunnels and not self.table.selected_id:
+            self.table.select_first()
+        self._show_chosen()
+
+    def _show_state(self, state: "TunnelsState") -> None:
+        shown, total = self.model.rowCount(), self.model.total
+        self._count.setText(
+            f"{shown:,} of {total:,}" if shown != total else f"{total:,}" * bool(total)
+        )
+        self.filter.setEnabled(bool(total))
+        if state.problem is not None and state.loaded_at:
+            age = age_text(self._clock() - state.loaded_at)
+            self.pane.show_stale(f"As of {age}. {state.problem.title}")
+        elif state.problem is not None:
+            self.pane.show_problem(state.problem)
+        elif shown:
+            self.pane.show_ready()
+        elif total:
+            self.pane.show_empty(
+                "search",
+                f"No tunnel matches “{self.filter.text().strip()}”.",
+                "The filter looks at things and services.",
+                (("clear", "Clear the filter"),),
+            )
+        elif state.status is Status.READY:
+            self.pane.show_empty(
+                "tunnels",
+                "No tunnel in this region.",
+                "A tunnel leads to SSH, HTTP or any other TCP service of a device.",
+                (("open", "Open tunnel"),),
+            )
+        else:
+            self.pane.show_loading()
+
+    def _filter(self, text: str) -> None:
+        self.model.set_filter(text)
+        self._show_state(self.console.tunnels.state.value)
+
+    @property
+    def _id(self) -> str:
+        return self.table.selected_id
+
+    def _tunnel(self) -> Tunnel | None:
+        return self.console.tunnels.state.value.by_id(self._id)
+
+    def _chosen(self, tunnel_id: str) -> None:
+        self._known = {}
+        if tunnel_id:
+            self._look_for_tokens()
+            if self.side.currentWidget() is not self.form:
+                self.side.setCurrentWidget(self.detail)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        state, tunnel = self.console.tunnels.state.value, self._tunnel()
+        if tunnel is None:
+            if self.side.currentWidget() is self.detail:
+                self.side.setCurrentWidget(self.nothing)
+            return
+        if self.side.currentWidget() is self.nothing:
+            self.side.setCurrentWidget(self.detail)
+        remembered = self.console.settings.state.value.ports
+        ports = {
+            service: remembered.get(f"{tunnel.thing}/{service}", 0) for service in tunnel.services
+        }
+        user = _DEMO_USER if self.console.account.state.value.demo else ""
+        self.detail.show_tunnel(tunnel, state.links.get(tunnel.id), ports, user=user)
+        self.detail.show_tokens(self._known, where=state.secrets_where, warning=state.warning)
+        self._show_busy()
+
+    def _show_busy(self) -> None:
+        self.form.show_busy(self.tasks.is_running("open"))
+        running = (verb for verb in _BUSY if self.tasks.is_running(f"{verb} {self._id}"))
+        self.detail.show_busy(_BUSY.get(next(running, ""), ""))
+
+    def _look_for_tokens(self) -> None:
+        self.tasks.run("tokens", self._find_tokens(self._id))
+
+    async def _find_tokens(self, tunnel_id: str) -> None:
+        has = self.console.tunnels.has_token
+        known = {mode: await has(tunnel_id, mode) for mode in Mode}
+        if tunnel_id == self._id:
+            self._known = known
+            state = self.console.tunnels.state.value
+            self.detail.show_tokens(known, where=state.secrets_where, warning=state.warning)
+
+    # --- what the user asks ----------------------------------------------------------------
+
+    def refresh(self) -> None:
+        self.tasks.run("refresh", self.console.tunnels.refresh())
+
+    def open_item(self, argument: str) -> None:
+        self.side.setCurrentWidget(self.detail)
+        self.table.select_id(argument)
+
+    def back(self) -> bool:
+        if self.side.currentWidget() is self.form:
+            self._leave_form()
+            return True
+        return self.detail.back() or super().back() or self._to_table()
+
+    def show_form(self) -> None:
+        self.side.setCurrentWidget(self.form)
+        self.form.start()
+
+    def _leave_form(self) -> None:
+        self.side.setCurrentWidget(self.detail if self._tunnel() else self.nothing)
+        self.open_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _pane_asked(self, key: str) -> None:
+        if key == "open":
+            self.show_form()
+        elif key == "clear":
+            self.filter.clear()
+        else:
+            self.refresh()
+
+    def _to_table(self) -> bool:
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.table.select_first()
+        return True
+
+    def _open(self, request: TunnelRequest) -> None:
+        self.tasks.run("open", self._open_and_show(request))
+
+    async def _open_and_show(self, request: TunnelRequest) -> None:
+        try:
+            tunnel_id = await self.console.tunnels.open(request)
+        except FieldError as error:
+            raise UserError(str(error), "Change the field and try again.") from error
+        self.form.clear()
+        self.side.setCurrentWidget(self.detail)
+        self.filter.clear()
+        self.table.select_id(tunnel_id)
+        self.detail.note.say("ok", "The tunnel is open. Connect to use its services.")
+        self.detail.connect_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _run(self, verb: str, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.detail.note.clear()
+        self.tasks.run(f"{verb} {self._id}", coroutine)
+
+    def _connect_tunnel(self, ports: dict[str, int]) -> None:
+        wanted = {service: port for service, port in ports.items() if port}
+        self._run("connect", self.console.tunnels.connect(self._id, wanted))
+
+    def _rotate(self, modes: tuple[Mode, ...]) -> None:
+        self._run("rotate", self._rotate_and_say(self._id, modes))
+
+    async def _rotate_and_say(self, tunnel_id: str, modes: tuple[Mode, ...]) -> None:
+        await self.console.tunnels.rotate(tunnel_id, modes)
+        if tunnel_id == self._id:
+            names = " and ".join(modes)
+            self.detail.note.say("ok", f"New {names} token. The old one no longer works.")
+            self._look_for_tokens()
+
+    def _end(self, delete: bool) -> None:
+        verb = "delete" if delete else "close"
+        self._run(verb, self._end_and_say(self._id, delete=delete))
+
+    async def _end_and_say(self, tunnel_id: str, *, delete: bool) -> None:
+        tunnel = self.console.tunnels.state.value.by_id(tunnel_id)
+        await self.console.tunnels.close(tunnel_id, delete=delete)
+        if tunnel is not None:
+            done = "deleted" if delete else "closed"
+            self.note.say("ok", f"Tunnel {thing_text(tunnel)} is {done}.")
+        if tunnel_id == self._id:
+            self._look_for_tokens()
+
+    def _use(self, verb: str, service: str) -> None:
+        tunnel, card = self._tunnel(), self.detail.cards.get(service)
+        if tunnel is None or card is None or not card.local_port:
+            return
+        note = self.detail.note
+        if verb == "open":
+            url = f"http://{card.address}/"
+            if not self._browser(url):
+                note.say("warn", f"No browser could be started. The address is {url}")
+        elif verb == "copy":
+            QGuiApplication.clipboard().setText(command_for(card, tunnel.thing))
+            note.say("ok", "Copied.", detail=command_for(card, tunnel.thing))
+        else:
+            command = ssh_command(
+                card.local_port, user=card.user.text().strip(), alias=tunnel.thing
+            )
+            if not self._terminal(command):
+                QGuiApplication.clipboard().setText(shell_text(command))
+                note.say(
+                    "info",
+                    "The command is in the clipboard.",
+                    title="No terminal program was found.",
+                    detail=shell_text(command),
+                    stay=True,
+                )
+
+    # --- how it ended ----------------------------------------------------------------------
+
+    def _finished(self, name: str) -> None:
+        self._show_chosen()
+
+    def _failed(self, name: str, problem: UserError) -> None:
+        verb, _, tunnel_id = name.partition(" ")
+        if verb == "open":
+            self.form.show_refusal(problem)
+        elif tunnel_id and tunnel_id == self._id:
+            self.detail.note.say_problem(problem)
+        else:
+            self.note.say_problem(problem)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._timer.stop()

@@ -1,0 +1,263 @@
+"""Sessions and tunnels for the pages: they remember what was asked and do it in memory."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from peerdeck.core.errors import UserError
+from peerdeck.core.observable import Observable
+from peerdeck.core.session import STEPS, Phase, Session, Step
+from peerdeck.core.stats import CandidatePair, PeerStats, Picture
+from peerdeck.core.tunnel import LinkState, Mode, ServicePort, Tunnel, TunnelLink, TunnelRequest
+from peerdeck.services.links import Link
+from peerdeck.services.status import Status
+from peerdeck.services.tunnels import TunnelsState
+
+NOW = 1_700_000_000.0
+TIMES = (31.0, 78.0, 142.0, 151.0, 196.0, 199.0, 247.0, 268.0, 281.0, 402.0)
+PAIR = CandidatePair("relay", "203.0.113.17:49160", "host", "192.168.1.20:51234", "udp")
+TELEMETRY = (
+    '{"device": "front-door", "uptime_s": 86412, "temperature_c": 41.5, "battery": '
+    '{"volts": 12.61, "charging": true}, "motion": false, "position": [52.5, 13.4]}'
+)
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:kinesisvideo:eu-west-1:123456789012:channel/{name}/1700000000000"
+
+
+def steps(count: int = len(STEPS)) -> tuple[Step, ...]:
+    details = {"Channel endpoint": "wss://v-a1b2c3d4.kinesisvideo.eu-west-1.amazonaws.com"}
+    return tuple(
+        Step(name, at, details.get(name, ""))
+        for name, at in list(zip(STEPS, TIMES, strict=True))[:count]
+    )
+
+
+def sample(second: int, **fields: Any) -> PeerStats:
+    wave = math.sin(second / 9)
+    values: dict[str, Any] = {
+        "at_s": float(second),
+        "bitrate_in_bps": 1_850_000 + 250_000 * wave,
+        "bitrate_out_bps": 42_000 + 3000 * wave,
+        "rtt_ms": 48 + 6 * wave,
+        "jitter_ms": 4.2 + wave,
+        "loss_percent": 0.0 if second % 40 else 1.2,
+        "fps": 30 + round(wave),
+        "width": 1280,
+        "height": 720,
+        "codec": "VP8",
+        "pair": PAIR,
+    }
+    return PeerStats(**{**values, **fields})
+
+
+def session(name: str, phase: Phase = Phase.CONNECTED, **fields: Any) -> Session:
+    values: dict[str, Any] = {
+        "id": f"id-{name}",
+        "channel": name,
+        "channel_arn": arn(name),
+        "client_id": "peerdeck-0123456789ab",
+        "phase": phase,
+        "started_at": NOW,
+    }
+    if phase is Phase.CONNECTED:
+        values |= {
+            "steps": steps(),
+            "stats": sample(300),
+            "telemetry": TELEMETRY,
+            "messages": 1204,
+            "signaling": "open",
+        }
+    return Session(**{**values, **fields})
+
+
+class Camera:
+    """Moving colour bars as pixels, scaled to fit; a new picture object for each frame."""
+
+    def __init__(self, width: int = 1280, height: int = 720) -> None:
+        self.size = (width, height)
+        self.frame = 0
+        self._cached: tuple[tuple[int, int, int], Picture] | None = None
+        self.asked: list[tuple[int, int]] = []
+
+    def picture(self, width: int, height: int) -> Picture:
+        self.asked.append((width, height))
+        key = (width, height, self.frame)
+        if self._cached is None or self._cached[0] != key:
+            scale = min(width / self.size[0], height / self.size[1])
+            w, h = max(1, int(self.size[0] * scale)), max(1, int(self.size[1] * scale))
+            across = ((np.arange(w) * 255 // w + self.frame * 4) % 256).astype(np.uint8)
+            down = (np.arange(h) * 160 // h).astype(np.uint8)
+            pixels = np.full((h, w, 4), 255, np.uint8)
+            pixels[:, :, 0] = 200 - across // 2
+            pixels[:, :, 1] = across[None, :] // 3 + down[:, None] // 2
+            pixels[:, :, 2] = down[:, None]
+            self._cached = (key, Picture(w, h, 4 * w, pixels.tobytes()))
+        return self._cached[1]
+
+
+class FakeSessions:
+    """As SessionsService; `error` is what the next command raises."""
+
+    def __init__(self, *sessions: Session) -> None:
+        self.state: Observable[tuple[Session, ...]] = Observable(sessions)
+        self.calls: list[tuple[str, Any]] = []
+        self.error: Exception | None = None
+        self.samples: deque[PeerStats] = deque((sample(s) for s in range(300)), maxlen=300)
+        self.camera = Camera()
+        self.watched: dict[str, Callable[[], None]] = {}
+
+    def set(self, *sessions: Session) -> None:
+        self.state.publish(sessions)
+
+    def change(self, session_id: str, **fields: Any) -> None:
+        self.state.publish(
+            tuple(replace(s, **fields) if s.id == session_id else s for s in self.state.value)
+        )
+
+    def join(self, channel_arn: str) -> str:
+        self.calls.append(("join", channel_arn))
+        name = channel_arn.split("/")[1]
+        made = session(name, Phase.JOINING, id=f"new-{name}")
+        self.set(*self.state.value, made)
+        return made.id
+
+    async def leave(self, session_id: str) -> None:
+        self.calls.append(("leave", session_id))
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        self.change(session_id, phase=Phase.LEFT, signaling="closed")
+
+    def rejoin(self, session_id: str) -> str:
+        self.calls.append(("rejoin", session_id))
+        old = next(s for s in self.state.value if s.id == session_id)
+        self.set(*(s for s in self.state.value if s.id != session_id))
+        return self.join(old.channel_arn)
+
+    def dismiss(self, session_id: str) -> None:
+        self.calls.append(("dismiss", session_id))
+        self.set(*(s for s in self.state.value if s.id != session_id))
+
+    def history(self, session_id: str) -> deque[PeerStats]:
+        return self.samples
+
+    def picture(self, session_id: str, width: int, height: int) -> Picture | None:
+        return self.camera.picture(width, height)
+
+    def watch_frames(self, session_id: str, on_frame: Callable[[], None] | None) -> None:
+        if on_frame is None:
+            self.watched.pop(session_id, None)
+        else:
+            self.watched[session_id] = on_frame
+
+    def frame(self) -> None:
+        """The camera has sent another one."""
+        self.camera.frame += 1
+        for on_frame in tuple(self.watched.values()):
+            on_frame()
+
+    def send_text(self, session_id: str, text: str) -> None:
+        self.calls.append(("send_text", text))
+        if isinstance(self.error, UserError):
+            raise self.error
+
+
+def tunnel(thing: str, *, number: int = 1, now: float = NOW, **fields: Any) -> Tunnel:
+    tunnel_id = f"0b5f1c3e-7d2a-4f6b-9c1d-{number:012d}"
+    values: dict[str, Any] = {
+        "id": tunnel_id,
+        "arn": f"arn:aws:iot:eu-west-1:123456789012:tunnel/{tunnel_id}",
+        "status": "OPEN",
+        "thing": thing,
+        "services": ("SSH", "HTTP"),
+        "created_at": now - 3600,
+        "lifetime_min": 720,
+        "source_connected": False,
+        "destination_connected": True,
+    }
+    return Tunnel(**{**values, **fields})
+
+
+def link(state: LinkState = LinkState.READY, **fields: Any) -> Link:
+    history = tuple(
+        (
+            18_000 + 9000 * math.sin(second / 11),
+            max(0.0, 900_000 * math.sin(second / 17) + 500_000),
+        )
+        for second in range(240)
+    )
+    services = (
+        ServicePort("SSH", "127.0.0.1", 40022, 1, 3, 84_120, 1_204_551),
+        ServicePort("HTTP", "127.0.0.1", 40080, 4, 61, 912_000, 48_211_000),
+    )
+    up, down = history[-1]
+    shown = TunnelLink(state, services, "0a1b2c3d4e5f-channel-77")
+    return Link(**{"link": shown, "rate_up": up, "rate_down": down, "history": history, **fields})
+
+
+class FakeTunnels:
+    """As TunnelsService; `error` is what the next command raises, `gate` holds commands back."""
+
+    def __init__(self, *tunnels: Tunnel, links: Mapping[str, Link] | None = None) -> None:
+        self.state = Observable(
+            TunnelsState(
+                status=Status.READY, tunnels=tunnels, links=dict(links or {}), loaded_at=NOW
+            )
+        )
+        self.calls: list[tuple[Any, ...]] = []
+        self.error: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        self.tokens = {Mode.SOURCE: True, Mode.DESTINATION: True}
+
+    def publish(self, **fields: Any) -> None:
+        self.state.publish(replace(self.state.value, **fields))
+
+    async def _do(self, *call: Any) -> None:
+        self.calls.append(call)
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+
+    async def refresh(self) -> None:
+        await self._do("refresh")
+
+    async def open(self, request: TunnelRequest) -> str:
+        await self._do("open", request)
+        made = tunnel(request.thing, number=99, services=request.services)
+        self.publish(tunnels=(made, *self.state.value.tunnels))
+        return made.id
+
+    async def connect(self, tunnel_id: str, ports: Mapping[str, int] | None = None) -> None:
+        await self._do("connect", tunnel_id, dict(ports or {}))
+        self.publish(links={**self.state.value.links, tunnel_id: link()})
+
+    async def disconnect(self, tunnel_id: str) -> None:
+        await self._do("disconnect", tunnel_id)
+        self.publish(links={k: v for k, v in self.state.value.links.items() if k != tunnel_id})
+
+    async def rotate(self, tunnel_id: str, modes: tuple[Mode, ...]) -> None:
+        await self._do("rotate", tunnel_id, modes)
+
+    async def close(self, tunnel_id: str, *, delete: bool) -> None:
+        await self._do("close", tunnel_id, delete)
+        rows = self.state.value.tunnels
+        if delete:
+            self.publish(tunnels=tuple(t for t in rows if t.id != tunnel_id))
+        else:
+            self.publish(
+                tunnels=tuple(
+                    replace(t, status="CLOSED") if t.id == tunnel_id else t for t in rows
+                )
+            )
+
+    async def has_token(self, tunnel_id: str, mode: Mode) -> bool:
+        return self.tokens[mode]
