@@ -10,7 +10,6 @@ from peerdeck.core.channel import Channel, Role
 
 MAX_CHANNELS = 10_000  # per region
 _HIGHEST = "\U0010ffff"
-_VERSION_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class ChannelMissingError(LookupError):
@@ -77,7 +76,7 @@ class ChannelRegistry:
             kind=kind,
             ttl_s=ttl_s,
             created_at=created_at,
-            version="".join(secrets.choice(_VERSION_ALPHABET) for _ in range(20)),
+            version=secrets.token_hex(10).upper(),
         )
         here.channels[name] = channel
         insort(here.names, name)
