@@ -64,7 +64,14 @@ class Stranger:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.url, self.url, self.url, self.url, "ws://127.0.0.1:1", "stun:h:1")
+        return Endpoints(
+            kinesis_video=self.url,
+            kinesis_video_signaling=f"{self.url}/channel",
+            iot_secure_tunneling=self.url,
+            sts=self.url,
+            tunnel_data="ws://127.0.0.1:1",
+            stun="stun:127.0.0.1:1",
+        )
 
 
 @pytest.fixture

@@ -248,8 +248,13 @@ async def test_ice_credentials_end_ttl_seconds_after_now(stranger, open_account)
     assert "peerdeck/" in sent.headers["User-Agent"]
 
 
-async def test_ice_servers_are_asked_on_the_channels_own_endpoint(stranger, open_account):
-    account = open_account(endpoints=Endpoints(kinesis_video=stranger.url))
+@pytest.mark.parametrize("override", ["", "{}", "{}/"])
+async def test_ice_servers_are_asked_on_the_channels_own_endpoint(stranger, open_account, override):
+    account = open_account(
+        endpoints=Endpoints(
+            kinesis_video=stranger.url, kinesis_video_signaling=override.format(stranger.url)
+        )
+    )
     endpoints = [
         {"Protocol": "WSS", "ResourceEndpoint": "wss://v"},
         {"Protocol": "HTTPS", "ResourceEndpoint": stranger.url},
@@ -264,6 +269,25 @@ async def test_ice_servers_are_asked_on_the_channels_own_endpoint(stranger, open
     assert await account.kinesis_video("eu-west-1").ice_servers(REQUEST)
     paths = [seen.path for seen in stranger.seen]
     assert paths == ["/getSignalingChannelEndpoint", "/v1/get-ice-server-config"]
+
+
+async def test_signaling_endpoint_of_its_own_comes_before_the_channels(stranger, video):
+    stranger.says(json.dumps({"IceServerList": [GOOD_SERVER]}))
+    assert await video.ice_servers(REQUEST)
+    assert [seen.path for seen in stranger.seen] == ["/channel/v1/get-ice-server-config"]
+
+
+async def test_refusal_in_xml_by_the_regional_endpoint_is_denied(stranger, video):
+    stranger.says(
+        "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be "
+        "authorized</Message>\n</AccessDeniedException>\n",
+        status=403,
+        content_type="text/xml",
+        x_amzn_requestid="r-1",
+    )
+    error = await failure(video.ice_servers(REQUEST))
+    assert (error.kind, error.code) == (Kind.DENIED, "AccessDeniedException")
+    assert error.message == "Unable to determine service/operation name to be authorized"
 
 
 async def test_repeating_page_token_ends_the_listing(stranger, video):

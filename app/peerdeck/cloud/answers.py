@@ -73,10 +73,10 @@ def reject_strangers(
     if not text and status < 300:
         return  # CloseTunnel answers with an empty body
     from_aws = any(name in headers for name in (*_REQUEST_ID, "x-amzn-errortype"))
-    if is_json and not isinstance(value, dict) and (text or not from_aws):
+    if from_aws and (status >= 300 or isinstance(value, dict) or not is_json):
+        return  # errors come in XML too, whatever the protocol: from the authorization in front
+    if is_json and not isinstance(value, dict):
         raise NotAwsAnswer(_describe(text, headers), status=status)
-    if from_aws:
-        return
     if status >= 300:
         known = _names_an_error(value, text)
     else:

@@ -151,6 +151,9 @@ _KINDS = {
     },
 }
 _KIND_OF_CODE = {code: kind for kind, codes in _KINDS.items() for code in codes}
+_XML_ERROR = re.compile(
+    r"\s*<(?P<code>\w+)>\s*<Message>(?P<message>[^<]*)</Message>", re.IGNORECASE
+)
 _SIGNATURE_CODES = {"InvalidSignatureException", "SignatureDoesNotMatch", "AccessDeniedException"}
 _CLOCK_WORDS = re.compile(r"signature (?:expired|not yet current)", re.IGNORECASE)
 
@@ -215,6 +218,9 @@ def _from_client_error(
     code = str(response.get("Error", {}).get("Code", ""))
     message = str(response.get("Error", {}).get("Message", ""))
     status = int(metadata.get("HTTPStatusCode", 0))
+    if (xml := _XML_ERROR.match(message)) is not None:
+        # A JSON service's authorization answers in XML, which botocore does not take apart.
+        code, message = xml["code"], xml["message"].strip()
     return CloudError(
         message,
         operation=operation,

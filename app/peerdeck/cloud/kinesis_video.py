@@ -92,7 +92,7 @@ class KinesisVideo:
             "Service": request.service,
             "Username": request.username,
         }
-        endpoint = self._account.endpoints.kinesis_video_signaling
+        endpoint = self._signaling_override()
         if not endpoint:
             endpoint = (await self._known_endpoints(request.channel_arn, role)).https
         answer = await self._account.call(
@@ -129,6 +129,15 @@ class KinesisVideo:
             region=self.region,
             now=datetime.fromtimestamp(now, UTC),
         )
+
+    def _signaling_override(self) -> str:
+        """The configured signaling endpoint, or "" for the channel's own.
+
+        One URL for everything (AWS_ENDPOINT_URL, a local cloud) is a regional endpoint, where
+        GetIceServerConfig is refused; it names the channel's endpoint itself when asked.
+        """
+        ours = self._account.endpoints.kinesis_video_signaling.rstrip("/")
+        return "" if ours == self._account.endpoints.kinesis_video.rstrip("/") else ours
 
     async def _known_endpoints(self, arn: str, role: Role) -> ChannelEndpoints:
         known = self._endpoints.get((arn, role))
