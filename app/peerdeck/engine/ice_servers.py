@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCIceServer
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+)
 
 from peerdeck.core.ice import IceServer, IceUri
 
 
-def rtc_configuration(servers: Sequence[IceServer]) -> RTCConfiguration:
+def rtc_configuration(
+    servers: Sequence[IceServer], *, relay_only: bool = False
+) -> RTCConfiguration:
     """Keeps the order: aiortc uses the first STUN and the first TURN URI and no other.
 
     Always a list, be it empty: with None aiortc would ask Google's STUN server.
@@ -23,7 +30,10 @@ def rtc_configuration(servers: Sequence[IceServer]) -> RTCConfiguration:
                     credential=server.password.reveal() or None,
                 )
             )
-    return RTCConfiguration(iceServers=usable, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+    policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+    return RTCConfiguration(
+        iceServers=usable, iceTransportPolicy=policy, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
+    )
 
 
 def is_usable(uri: IceUri) -> bool:

@@ -50,10 +50,12 @@ class PeerEvents:
 class ReceivingPeer:
     """The offering end. established: set once, when ICE and DTLS are both connected."""
 
-    def __init__(self, ice_servers: Sequence[IceServer], events: PeerEvents) -> None:
+    def __init__(
+        self, ice_servers: Sequence[IceServer], events: PeerEvents, *, relay_only: bool = False
+    ) -> None:
         self.established = asyncio.Event()
         self._events = events
-        self._connection = RTCPeerConnection(rtc_configuration(ice_servers))
+        self._connection = RTCPeerConnection(rtc_configuration(ice_servers, relay_only=relay_only))
         video = self._connection.addTransceiver("video", direction="recvonly")
         audio = self._connection.addTransceiver("audio", direction="recvonly")
         self.channel = self._connection.createDataChannel(CHANNEL_LABEL)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Mapping
 
 import aiohttp
@@ -134,9 +135,16 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"certificate of {error.host} is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+        return f"{error.host}:{error.port}: {_words(error.os_error)}"
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return f"WebSocket handshake: {error.message}"
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return _words(error)
     return type(error).__name__
+
+
+def _words(error: OSError) -> str:
+    """ "Connection refused" rather than asyncio's "Connect call failed"; names have errors < 0."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__

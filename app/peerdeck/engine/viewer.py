@@ -52,7 +52,8 @@ class ViewerSession:
     """One join: `run()` once, `leave()` any time, the attributes are read any time.
 
     open_signaling: returns a freshly signed WSS URL whenever a socket is needed. ice_servers: best
-    first, since aiortc uses only the first STUN and the first TURN URI. started: the click, on
+    first, since aiortc uses only the first STUN and the first TURN URI. relay_only: no other path
+    than through TURN. started: the click, on
     `clock`; steps count from it. on_change: steps, texts or signaling changed; on_frame: a frame
     came. Both are called on the loop and should be quick.
     """
@@ -66,6 +67,7 @@ class ViewerSession:
         on_change: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
+        relay_only: bool = False,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         lost_after_s: float = LOST_AFTER_S,
@@ -78,6 +80,7 @@ class ViewerSession:
         self.ice_servers_stale = False  # the service asked for new ones (RECONNECT_ICE_SERVER)
         self.on_frame: Callable[[], None] | None = None
         self._ice_servers = ice_servers
+        self._relay_only = relay_only
         self._on_change = on_change
         self._clock = clock
         self._started = clock() if started is None else started
@@ -164,7 +167,9 @@ class ViewerSession:
     # -- joining ---------------------------------------------------------------------------------
 
     async def _join(self) -> None:
-        peer = self._peer = ReceivingPeer(self._ice_servers, self._events())
+        peer = self._peer = ReceivingPeer(
+            self._ice_servers, self._events(), relay_only=self._relay_only
+        )
         offering = self._tasks.start("offer", peer.offer(self._tasks))
         await self._link.open()
         self.reach("Signaling open")
