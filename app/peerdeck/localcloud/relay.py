@@ -27,7 +27,6 @@ from peerdeck.protocol.tunnel_events import Version
 
 MAX_REQUEST = 4096
 _CLOSE_S = 0.5
-_EXPIRY_CHECK_S = 1.0
 
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
 _log = logging.getLogger(f"{__name__}.websocket")
@@ -44,7 +43,6 @@ class TunnelRelay:
         self._server: asyncio.Server | None = None
         self._rooms: dict[str, Room] = {}
         self._peers: set[Peer] = set()
-        self._expiry: asyncio.TimerHandle | None = None
 
     @property
     def url(self) -> str:
@@ -61,7 +59,6 @@ class TunnelRelay:
         )
         self.port = self._server.sockets[0].getsockname()[1]
         self._registry.on_revoked.append(self._revoked)
-        self._check_expiry()
 
     async def aclose(self) -> None:
         """Idempotent; takes at most a second."""
@@ -70,8 +67,6 @@ class TunnelRelay:
         self._server.close()
         self._server = None
         self._registry.on_revoked.remove(self._revoked)
-        if self._expiry is not None:
-            self._expiry.cancel()
         peers = tuple(self._peers)
         for peer in peers:
             peer.close(WSCloseCode.GOING_AWAY, "the relay is shutting down")
@@ -110,11 +105,6 @@ class TunnelRelay:
             admission = peer.admission
             if admission.tunnel_id == tunnel_id and mode in {None, admission.mode}:
                 peer.close(WSCloseCode.POLICY_VIOLATION, "the access token is no longer valid")
-
-    def _check_expiry(self) -> None:
-        self._registry.expire()
-        loop = asyncio.get_running_loop()
-        self._expiry = loop.call_later(_EXPIRY_CHECK_S, self._check_expiry)
 
     # Handshake
 
