@@ -139,12 +139,11 @@ def console() -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def themed(qapp: QApplication) -> Iterator[None]:
+def themed(qapp: QApplication) -> None:
     """The theme is installed once and every test begins in the dark one."""
     if theme()._app is None:
         theme().install(qapp, "dark")
     theme().choose("dark")
-    yield
 
 
 @pytest.fixture(autouse=True)
@@ -180,5 +179,3 @@ def on_loop(qapp: QApplication) -> Callable[[Callable[[], Awaitable[Any]]], Any]
             return runner.run(bounded())
 
     return run
-
-

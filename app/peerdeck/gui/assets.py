@@ -46,9 +46,12 @@ def pixmap(name: str, tint: str = "text", size: int = 16, ratio: float = 1.0) ->
     return _render(name, _colour(tint), size, ratio)
 
 
-def icon(name: str, tint: str = "text", size: int = 16) -> QIcon:
-    """As `pixmap`, for every screen; disabled it fades. Ask again when the theme changes."""
-    return _icon(name, _colour(tint), _colour("faint"), size)
+def icon(name: str, tint: str = "text", size: int = 16, gap: int = 0) -> QIcon:
+    """As `pixmap`, for every screen; disabled it fades. Ask again when the theme changes.
+
+    gap: free px at the right of it, for text that follows.
+    """
+    return _icon(name, _colour(tint), _colour("faint"), size, gap)
 
 
 @cache
@@ -76,21 +79,24 @@ def _source(name: str) -> bytes:
 
 
 @cache
-def _icon(name: str, colour: str, faint: str, size: int) -> QIcon:
+def _icon(name: str, colour: str, faint: str, size: int, gap: int) -> QIcon:
     result = QIcon()
     for ratio in _RATIOS:
-        result.addPixmap(_render(name, colour, size, ratio), QIcon.Mode.Normal)
-        result.addPixmap(_render(name, faint, size, ratio), QIcon.Mode.Disabled)
+        usual = _render(name, colour, size, ratio, gap)
+        # Without one of its own, Qt washes the icon of a selected row out.
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            result.addPixmap(usual, mode)
+        result.addPixmap(_render(name, faint, size, ratio, gap), QIcon.Mode.Disabled)
     return result
 
 
 @cache
-def _render(name: str, colour: str, size: int, ratio: float) -> QPixmap:
+def _render(name: str, colour: str, size: int, ratio: float, gap: int = 0) -> QPixmap:
     stroke = _STROKE * _UNITS / size
     svg = re.sub(rb'stroke-width="[^"]*"', f'stroke-width="{stroke:.3f}"'.encode(), _source(name))
     renderer = QSvgRenderer(QByteArray(svg.replace(b"currentColor", colour.encode())))
     side = round(size * ratio)
-    result = QPixmap(side, side)
+    result = QPixmap(side + round(gap * ratio), side)
     result.fill(Qt.GlobalColor.transparent)
     painter = QPainter(result)
     renderer.render(painter, QRectF(0, 0, side, side))

@@ -217,6 +217,7 @@ def _style_sheet(tokens: Tokens) -> str:
         "gap_s": f"{GAP_S}px",
         "gap_m": f"{GAP_M}px",
         "gap_l": f"{GAP_L}px",
+        "item_gap": f"{GAP_S - 3}px",
         "radius": f"{RADIUS}px",
         "radius_s": f"{RADIUS - 2}px",
         "row": f"{ROW}px",

@@ -75,7 +75,7 @@ class TopBar(QFrame):
         row.addWidget(self._account)
         row.addWidget(self._clock)
         row.addStretch(1)
-        row.addWidget(self.demo)
+        row.addWidget(self.demo, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(keys)
         row.addWidget(self._theme_button())
 

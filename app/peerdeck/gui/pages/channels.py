@@ -13,10 +13,11 @@ from peerdeck.core.quantities import age_text
 from peerdeck.gui.models.rows import Column, RowsModel
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.ice_panel import IcePanel
-from peerdeck.gui.theme import GAP_M
+from peerdeck.gui.theme import GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import IconButton
 from peerdeck.gui.widgets.cards import SectionHeader, scrolled
 from peerdeck.gui.widgets.channel_card import (
+    KINDS,
     ChannelCard,
     moment_text,
     status_tone,
@@ -24,7 +25,7 @@ from peerdeck.gui.widgets.channel_card import (
 )
 from peerdeck.gui.widgets.fields import SearchField
 from peerdeck.gui.widgets.labels import DOTS
-from peerdeck.gui.widgets.state import Message, StatePane
+from peerdeck.gui.widgets.state import Message, Skeleton, StatePane
 from peerdeck.gui.widgets.table import DataTable
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from peerdeck.wiring import Console
 
 _SEARCH_WIDTH: Final = 240
-_KINDS: Final = {"SINGLE_MASTER": "1 : n", "FULL_MESH": "mesh"}
+_KINDS: Final = {"SINGLE_MASTER": "1:n", "FULL_MESH": "mesh"}
 
 COLUMNS: Final[tuple[Column[Channel], ...]] = (
     Column("Name", lambda c: c.name, tooltip=lambda c: c.arn, elide="middle", width=0),
@@ -42,7 +43,12 @@ COLUMNS: Final[tuple[Column[Channel], ...]] = (
         icon=lambda c: (DOTS[status_tone(c.status)], status_tone(c.status)),
         width=92,
     ),
-    Column("Type", lambda c: _KINDS.get(c.kind, c.kind), tooltip=lambda c: c.kind, width=60),
+    Column(
+        "Type",
+        lambda c: _KINDS.get(c.kind, c.kind),
+        tooltip=lambda c: KINDS.get(c.kind, c.kind),
+        width=60,
+    ),
     Column(
         "TTL",
         lambda c: f"{c.ttl_s} s",
@@ -96,7 +102,8 @@ class ChannelsPage(Page):
         header = SectionHeader("Channels", font="heading")
         self.count = header.remark
         self.count.setObjectName("channels.count")
-        header.row.addWidget(self.filter)
+        header.row.insertWidget(1, self.filter)
+        header.row.insertSpacing(1, GAP_S)
         header.row.addWidget(reload)
         return header
 
@@ -115,13 +122,15 @@ class ChannelsPage(Page):
         )
         self.side = QStackedWidget()
         self.side.addWidget(nothing)
-        self.side.addWidget(scrolled(detail))
+        self.area = scrolled(detail)
+        self.side.addWidget(self.area)
+        self.side.addWidget(Skeleton())
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(GAP_M)
         split.addWidget(self.pane)
         split.addWidget(self.side)
-        split.setSizes([460, 520])
+        split.setSizes([420, 500])
         split.setStretchFactor(0, 1)
         split.setStretchFactor(1, 1)
         return split
@@ -137,6 +146,7 @@ class ChannelsPage(Page):
         self.pane.chosen.connect(self._act)
         self.card.join_requested.connect(self._join)
         self.ice.fetch_requested.connect(self._fetch)
+        self.ice.attention.connect(self.area.ensureWidgetVisible)
         self.ice.test_requested.connect(lambda: self.tasks.run("test", self.console.ice.test()))
 
     # --- what the user asks ----------------------------------------------------------------
@@ -211,8 +221,13 @@ class ChannelsPage(Page):
 
     def _show_rows(self, state: "ChannelsState") -> None:
         shown, total = self.model.rowCount(), self.model.total
-        known = total > 0 or state.status.value == "ready"
-        self.count.setText("" if not known else _count_text(shown, total))
+        self.count.setText(_count_text(shown, total) if total else "")
+        waiting = not total and state.problem is None and state.status.value != "ready"
+        self.side.setVisible(total > 0 or waiting)
+        if waiting:
+            self.side.setCurrentIndex(2)
+        elif self.side.currentIndex() == 2:
+            self.side.setCurrentIndex(0)
         if total and not shown:
             self.pane.show_empty(
                 "search",

@@ -63,10 +63,14 @@ class IceForm(QWidget):
 
 
 class IcePanel(Card):
-    """fetch_requested(IceRequest), test_requested(): what the user asked."""
+    """fetch_requested(IceRequest), test_requested(): what the user asked.
+
+    attention(QWidget): this part should be scrolled to.
+    """
 
     fetch_requested = Signal(object)
     test_requested = Signal()
+    attention = Signal(QWidget)
 
     def __init__(self) -> None:
         self._left = CountdownLabel("expires in {}", "expired")
@@ -91,6 +95,7 @@ class IcePanel(Card):
         self.note = InlineNote()
         self.note.setObjectName("ice.note")
         self.note.action_requested.connect(self._fetch)
+        self.note.laid_out.connect(self._point_at_note)
         self.summary = label("", tone="muted", wrap=True)
         self.summary.setObjectName("ice.summary")
         self.rows = IceRows()
@@ -126,6 +131,10 @@ class IcePanel(Card):
         request = self.form.request()
         if request is not None:
             self.fetch_requested.emit(request)
+
+    def _point_at_note(self) -> None:
+        if self.note.isVisible() and self.note.tone == "bad":
+            self.attention.emit(self.note)
 
     def _json(self) -> str:
         return rtc_ice_servers_json(self._state.servers) if self._state else ""

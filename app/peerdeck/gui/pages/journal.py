@@ -120,7 +120,8 @@ class JournalPage(Page):
         self.pane.chosen.connect(lambda _: self.filter.clear())
         header = SectionHeader("Journal", font="heading")
         self._count = header.remark
-        header.row.addWidget(self.filter)
+        header.row.insertWidget(1, self.filter)
+        header.row.insertSpacing(1, GAP_S)
         self.column.addWidget(header)
         self.column.addWidget(self.note)
         split = QSplitter(Qt.Orientation.Vertical)
@@ -130,6 +131,7 @@ class JournalPage(Page):
         split.addWidget(self._detail_pane())
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 1)
+        split.setSizes([420, 220])
         self.column.addWidget(split, 1)
         self.table.add_copy_action("entry", lambda line: full_text(line.entry), "Ctrl+C")
         self.table.selected.connect(self._show_detail)

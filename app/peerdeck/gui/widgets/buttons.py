@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from peerdeck.gui import assets
-from peerdeck.gui.theme import GAP_S, ICON_S, theme
+from peerdeck.gui.theme import GAP_S, GAP_XS, ICON_S, theme
 
 Kind = Literal["primary", "secondary", "destructive", "quiet"]
 _TINTS = {"primary": "on_accent", "secondary": "text", "destructive": "bad", "quiet": "text"}
@@ -26,7 +26,7 @@ class Button(QPushButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAutoDefault(False)
         if icon:
-            self.setIconSize(QSize(ICON_S, ICON_S))
+            self.setIconSize(QSize(ICON_S + GAP_XS, ICON_S))
             theme().changed.connect(self._tint)
             self._tint()
 
@@ -35,7 +35,7 @@ class Button(QPushButton):
         self._tint()
 
     def _tint(self) -> None:
-        self.setIcon(assets.icon(self._icon, _TINTS[self._kind]))
+        self.setIcon(assets.icon(self._icon, _TINTS[self._kind], ICON_S, GAP_XS))
 
 
 class IconButton(QToolButton):

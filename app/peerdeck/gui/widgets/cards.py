@@ -1,6 +1,6 @@
 """Surfaces: cards, section headers and grids of keys and values."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -81,7 +81,7 @@ class KeyValueGrid(QWidget):
         if key not in self._values:
             row = len(self._values)
             self._keys[key] = label(key, tone="muted")
-            self._grid.addWidget(self._keys[key], row, 0, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(self._keys[key], row, 0)
             made = self._values[key] = ElidedLabel(value, font)
             self._grid.addWidget(made, row, 1)
             if copy:
@@ -95,9 +95,21 @@ class KeyValueGrid(QWidget):
         return self._values[key].text()
 
 
+class Downwards(QScrollArea):
+    """Scrolls downwards only, so it is never narrower than what is in it."""
+
+    def minimumSizeHint(self) -> QSize:
+        content = self.widget()
+        least = super().minimumSizeHint()
+        if content is None:
+            return least
+        width = content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, least.height())
+
+
 def scrolled(content: QWidget) -> QScrollArea:
     """`content`, scrolling downwards only."""
-    area = QScrollArea()
+    area = Downwards()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

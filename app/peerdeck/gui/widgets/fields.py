@@ -10,7 +10,7 @@ from peerdeck.core.secret import Secret
 from peerdeck.gui import assets
 from peerdeck.gui.theme import GAP_XS, set_tone, theme
 from peerdeck.gui.widgets.buttons import CopyButton, IconButton
-from peerdeck.gui.widgets.labels import label
+from peerdeck.gui.widgets.labels import ElidedLabel, label
 
 _LEAVING = {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape}
 MASK = "••••••••••••"
@@ -56,6 +56,7 @@ class FormField(QWidget):
         column.setSpacing(GAP_XS)
         for part in (self._name, self.edit, self._message):
             column.addWidget(part)
+        column.addStretch(1)
         self.edit.textChanged.connect(self._edited)
         self.edit.returnPressed.connect(self._submit)
         self._show()
@@ -144,7 +145,8 @@ class SecretField(QWidget):
     def __init__(self, what: str, secret: Secret = Secret("")) -> None:
         super().__init__()
         self._secret = secret
-        self._text = label("", "mono")
+        self._text = ElidedLabel("", "mono")
+        self._text.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self._eye = IconButton("eye", f"Show {what}")
         self._eye.setCheckable(True)
         self._eye.toggled.connect(self._show)

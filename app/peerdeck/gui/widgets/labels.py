@@ -1,5 +1,7 @@
 """Text: labels in our roles, a state as dot and word, long ids elided in the middle."""
 
+import re
+from html import escape
 from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -22,6 +24,25 @@ def label(text: str = "", font: FontRole = "body", tone: str = "", *, wrap: bool
     if tone:
         made.setProperty("tone", tone)
     return made
+
+
+class Prose(QLabel):
+    """Wrapped text in which `backticks` mean something to type; `plain` is what it was given."""
+
+    def __init__(self, tone: str = "", font: FontRole = "body") -> None:
+        super().__init__()
+        self.plain = ""
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setFont(theme().font(font))
+        self.setWordWrap(True)
+        if tone:
+            self.setProperty("tone", tone)
+
+    def setText(self, text: str) -> None:
+        self.plain = text
+        family = theme().font("mono").family()
+        code = rf'<span style="font-family:{family}">\1</span>'
+        super().setText(re.sub(r"`([^`]+)`", code, escape(text)))
 
 
 def hairline() -> QFrame:

@@ -3,13 +3,13 @@
 from typing import Literal
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from peerdeck.core.errors import UserError
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, set_tone
 from peerdeck.gui.widgets.buttons import Button, IconButton
-from peerdeck.gui.widgets.labels import IconLabel, label
+from peerdeck.gui.widgets.labels import IconLabel, Prose, label
 
 Tone = Literal["info", "ok", "warn", "bad"]
 _ICONS = {"info": "info", "ok": "ok", "warn": "warning", "bad": "error"}
@@ -19,21 +19,23 @@ QUIET_MS = 5000
 class InlineNote(QFrame):
     """A result where it was asked for. "info" and "ok" leave by themselves, others stay until read.
 
-    action_requested(): the button inside was pressed. closed(): it is gone.
+    action_requested(): the button inside was pressed. closed(): it is gone. laid_out(): what it
+    says has its place now, and could be scrolled to.
     """
 
     action_requested = Signal()
     closed = Signal()
+    laid_out = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._icon = IconLabel("info", "info")
         self._title = label("", "strong", wrap=True)
-        self._text = label("", wrap=True)
+        self._text = Prose()
         self._detail = label("", "mono", "muted", wrap=True)
         self._detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._action = Button("", "quiet")
+        self._action = Button("")
         self._action.clicked.connect(self.action_requested)
         self._close = IconButton("close", "Dismiss")
         self._close.clicked.connect(self.clear)
@@ -45,19 +47,19 @@ class InlineNote(QFrame):
         words.setSpacing(GAP_XS)
         for part in (self._title, self._text, self._detail):
             words.addWidget(part)
+        words.addWidget(self._action, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(self)
         row.setContentsMargins(GAP_M, GAP_S, GAP_S, GAP_S)
         row.setSpacing(GAP_S)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
-        row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         self.tone: Tone = "info"
         self.hide()
 
     @property
     def text(self) -> str:
-        return " ".join(part for part in (self._title.text(), self._text.text()) if part)
+        return " ".join(part for part in (self._title.text(), self._text.plain) if part)
 
     def say(
         self,
@@ -85,6 +87,10 @@ class InlineNote(QFrame):
 
     def say_problem(self, problem: UserError, action: str = "") -> None:
         self.say("bad", problem.remedy, title=problem.title, detail=problem.detail, action=action)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self.laid_out.emit)
 
     def clear(self) -> None:
         self._timer.stop()

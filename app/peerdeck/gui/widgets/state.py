@@ -9,24 +9,25 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, 
 from peerdeck.core.errors import UserError
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, GAP_XS, READING, ROW, set_tone, theme
 from peerdeck.gui.widgets.buttons import Button, IconButton
-from peerdeck.gui.widgets.labels import IconLabel, label
+from peerdeck.gui.widgets.labels import IconLabel, Prose, label
 
 State = Literal["loading", "empty", "error", "ready"]
-_BARS: Final = ((0.42, 0.12, 0.08, 0.10), (0.30, 0.12, 0.08, 0.14), (0.36, 0.12, 0.08, 0.08))
+# Where the columns begin and how far the bars in them reach, as shares of the width.
+_STARTS: Final = (0.0, 0.52, 0.70, 0.84)
+_BARS: Final = ((0.34, 0.10, 0.06, 0.10), (0.24, 0.12, 0.06, 0.12), (0.29, 0.10, 0.06, 0.08))
 _LARGE: Final = 20
 
 
 class Skeleton(QWidget):
     """Rows where rows will be; does not move."""
 
-    def __init__(self, rows: int = 12) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._rows = rows
         self.setAccessibleName("Loading")
         theme().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(320, ROW * (self._rows + 1))
+        return QSize(320, 12 * ROW)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, 0)
@@ -37,12 +38,10 @@ class Skeleton(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("skeleton"))
         width = self.width() - 2 * GAP_M
-        for row in range(self._rows):
-            x = float(GAP_M)
-            for share in _BARS[row % len(_BARS)]:
-                bar = QRectF(x, ROW * (row + 1) + 9, width * share, ROW - 18)
-                painter.drawRoundedRect(bar, 4, 4)
-                x += width * (share + 0.055)
+        for row in range(1, self.height() // ROW):
+            for start, share in zip(_STARTS, _BARS[row % len(_BARS)], strict=True):
+                bar = QRectF(GAP_M + width * start, ROW * row + 9, width * share, ROW - 18)
+                painter.drawRoundedRect(bar, GAP_XS, GAP_XS)
         painter.end()
 
 
@@ -58,7 +57,7 @@ class Message(QWidget):
         super().__init__()
         self._icon = IconLabel("info", "muted", _LARGE)
         self._title = label("", "heading", wrap=True)
-        self._text = label("", tone="muted", wrap=True)
+        self._text = Prose("muted")
         self._detail = label("", "mono", "muted", wrap=True)
         self._detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._buttons = QHBoxLayout()
@@ -86,7 +85,7 @@ class Message(QWidget):
 
     @property
     def text(self) -> str:
-        return " ".join(t for t in (self._title.text(), self._text.text()) if t)
+        return " ".join(t for t in (self._title.text(), self._text.plain) if t)
 
     def tell(
         self,
@@ -151,7 +150,7 @@ class StatePane(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, content: QWidget, name: str, *, skeleton_rows: int = 12) -> None:
+    def __init__(self, content: QWidget, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
         self.state: State = "loading"
@@ -163,7 +162,7 @@ class StatePane(QWidget):
         self.stale = StaleStrip()
         self.stale.setObjectName(f"{name}.stale")
         self.stale.chosen.connect(self.chosen)
-        self._skeleton = _panel(Skeleton(skeleton_rows))
+        self._skeleton = _panel(Skeleton())
         self._panel = _panel(self.message)
         self._stack = QStackedLayout()
         for page in (self._skeleton, self._panel, content):

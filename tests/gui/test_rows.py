@@ -1,0 +1,171 @@
+"""RowsModel announces exactly what changed, and stays quick with ten thousand rows."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from peerdeck.gui.models.rows import Column, RowsModel
+
+TEN_THOUSAND = 10_000
+BUDGET_S = 0.030
+
+
+@dataclass(frozen=True)
+class Thing:
+    id: str
+    name: str
+    size: int = 0
+
+
+COLUMNS: tuple[Column[Thing], ...] = (
+    Column("Name", lambda t: t.name, width=0),
+    Column("Size", lambda t: f"{t.size} B", key=lambda t: t.size, searched=False),
+)
+
+
+def things(ids: Sequence[str]) -> tuple[Thing, ...]:
+    return tuple(Thing(key, f"thing {key}") for key in ids)
+
+
+class Heard:
+    """What the model announced, in order."""
+
+    def __init__(self, model: RowsModel[Thing]) -> None:
+        self.events: list[tuple[Any, ...]] = []
+        model.rowsInserted.connect(lambda _, a, b: self.events.append(("in", a, b)))
+        model.rowsRemoved.connect(lambda _, a, b: self.events.append(("out", a, b)))
+        model.dataChanged.connect(lambda a, b: self.events.append(("new", a.row(), b.row())))
+        model.layoutChanged.connect(lambda: self.events.append(("order",)))
+        model.modelReset.connect(lambda: self.events.append(("reset",)))
+
+
+@pytest.fixture
+def model(qtmodeltester: ModelTester) -> RowsModel[Thing]:
+    made = RowsModel(COLUMNS, lambda thing: thing.id)
+    made.set_rows(things("abcdef"))
+    qtmodeltester.check(made)
+    return made
+
+
+def names(model: RowsModel[Thing]) -> str:
+    return "".join(model.id_at(row) for row in range(model.rowCount()))
+
+
+def test_one_changed_row_announces_one_row(model: RowsModel[Thing]) -> None:
+    heard = Heard(model)
+    rows = list(things("abcdef"))
+    rows[2] = Thing("c", "another name")
+    model.set_rows(rows)
+    assert heard.events == [("new", 2, 2)]
+
+
+def test_equal_rows_announce_nothing(model: RowsModel[Thing]) -> None:
+    heard = Heard(model)
+    model.set_rows(things("abcdef"))
+    assert heard.events == []
+
+
+def test_removed_and_inserted_rows_are_announced_as_runs(model: RowsModel[Thing]) -> None:
+    heard = Heard(model)
+    model.set_rows(things("aefxyb"[:5]))
+    assert heard.events == [("out", 1, 3), ("in", 3, 4)]
+    assert names(model) == "aefxy"
+
+
+def test_selection_follows_a_row_that_moves(model: RowsModel[Thing]) -> None:
+    held = QPersistentModelIndex(model.index(1, 0))
+    model.set_rows(things("fedcba"))
+    assert held.row() == 4
+    assert model.id_at(held.row()) == "b"
+
+
+def test_filter_wants_every_word_case_aside(model: RowsModel[Thing]) -> None:
+    model.set_rows((Thing("1", "Front Door"), Thing("2", "back door"), Thing("3", "front yard")))
+    model.set_filter("DOOR front")
+    assert names(model) == "1"
+    model.set_filter("")
+    assert names(model) == "123"
+
+
+def test_filter_ignores_columns_that_are_not_searched(model: RowsModel[Thing]) -> None:
+    model.set_filter("B")
+    assert names(model) == "b"
+
+
+def test_filter_sees_the_new_text_of_a_changed_row(model: RowsModel[Thing]) -> None:
+    model.set_filter("zebra")
+    assert names(model) == ""
+    model.set_rows((Thing("a", "zebra"), *things("bcdef")))
+    assert names(model) == "a"
+
+
+def test_sorting_is_by_key_and_numbers_sort_as_numbers(model: RowsModel[Thing]) -> None:
+    model.set_rows((Thing("a", "a", 100), Thing("b", "b", 9), Thing("c", "c", 20)))
+    model.sort(1, Qt.SortOrder.DescendingOrder)
+    assert names(model) == "acb"
+    model.sort(-1)
+    assert names(model) == "abc"
+
+
+def test_changed_sort_key_moves_the_row_without_reset(model: RowsModel[Thing]) -> None:
+    model.sort(1)
+    heard = Heard(model)
+    rows = list(things("abcdef"))
+    rows[0] = Thing("a", "thing a", 5)
+    model.set_rows(rows)
+    assert names(model) == "bcdefa"
+    assert ("reset",) not in heard.events
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefghij"), unique=True), max_size=6))
+def test_any_sequence_of_snapshots_ends_in_the_last_one(snapshots: list[list[str]]) -> None:
+    model = RowsModel(COLUMNS, lambda thing: thing.id)
+    mirror: list[str] = []
+    model.rowsInserted.connect(
+        lambda _, a, b: mirror.__setitem__(
+            slice(a, a), [model.id_at(row) for row in range(a, b + 1)]
+        )
+    )
+    model.rowsRemoved.connect(lambda _, a, b: mirror.__delitem__(slice(a, b + 1)))
+    model.layoutChanged.connect(lambda: mirror.__setitem__(slice(None), [*names(model)]))
+    for snapshot in snapshots:
+        model.set_rows(things(snapshot))
+        assert [*names(model)] == snapshot == mirror
+
+
+def test_ten_thousand_rows_filter_within_the_budget_per_key(
+    qtbot: QtBot, qtmodeltester: ModelTester
+) -> None:
+    from peerdeck.gui.widgets.table import DataTable
+
+    model = RowsModel(COLUMNS, lambda thing: thing.id)
+    model.set_rows([Thing(str(n), f"cam-{n:05} {'odd' * (n % 2)}") for n in range(TEN_THOUSAND)])
+    table = DataTable(model, sort_by=0)
+    qtbot.addWidget(table)
+    table.resize(600, 700)
+    table.show()
+    model.set_filter("warm up")  # fills the haystacks
+    took: list[float] = []
+    for text in ("o", "od", "odd", "odd 7", "odd 77", "odd 7", "", "cam-09", "cam-099", ""):
+        begun = time.perf_counter()
+        model.set_filter(text)
+        table.viewport().repaint()
+        took.append(time.perf_counter() - begun)
+    assert sorted(took)[len(took) // 2] < BUDGET_S
+    assert max(took) < 4 * BUDGET_S
+    model.set_filter("odd 777")
+    qtmodeltester.check(model)
+
+
+def test_root_has_rows_and_cells_have_none(model: RowsModel[Thing]) -> None:
+    assert model.rowCount(QModelIndex()) == 6
+    assert model.rowCount(model.index(0, 0)) == 0
+    assert model.data(QModelIndex()) is None
