@@ -303,4 +303,4 @@ def test_bytes_that_are_no_text_are_refused_not_a_crash() -> None:
     odd = {**good.headers, "x-amz-security-token": "\udcff", "host": "\udcfe"}
     assert refused(SignedRequest("POST", "/", "", odd))[0] is Fault.UNKNOWN_KEY
     del odd["x-amz-security-token"]
-    assert refused(SignedRequest("POST", "/", "", odd))[0] is Fault.MISMATCH
+    assert refused(SignedRequest("POST", "/\udcff", "a=\udcff", odd))[0] is Fault.MISMATCH

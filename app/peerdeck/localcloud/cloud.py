@@ -162,10 +162,7 @@ class LocalCloud:
         return turn.port
 
     async def _start_relay(self) -> int:
-        try:
-            from peerdeck.localcloud.relay import TunnelRelay
-        except ModuleNotFoundError:
-            return 9  # until the relay has landed
+        from peerdeck.localcloud.relay import TunnelRelay
 
         self._relay = relay = TunnelRelay(self.state.tunnels, host=self._host)
         self._closers.append(relay.aclose)

@@ -332,7 +332,7 @@ def _signature(
     canonical = "\n".join(
         (
             request.method,
-            quote(request.path or "/", safe="/~"),
+            quote(request.path or "/", safe="/~", errors="surrogateescape"),
             _canonical_query(request.query),
             canonical_headers,
             ";".join(header_names),
@@ -353,7 +353,7 @@ def _canonical_query(query: str) -> str:
 
 
 def _encode(text: str) -> str:
-    return quote(text, safe="-_.~")
+    return quote(text, safe="-_.~", errors="surrogateescape")
 
 
 def _bytes(text: str) -> bytes:
