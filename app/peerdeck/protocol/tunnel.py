@@ -83,6 +83,7 @@ class Tunnel:
     def link_up(self) -> list[Event]:
         """The WebSocket is open. V1 has no SERVICE_IDS: there the one service is usable at once."""
         self._incoming = MessageStream()
+        self.failure = None
         return self._announce(("",)) if self.version is Version.V1 else []
 
     def link_lost(self) -> list[Event]:
@@ -96,7 +97,7 @@ class Tunnel:
         return events
 
     def receive(self, data: Buffer) -> list[Event]:
-        """Bytes from the WebSocket, cut anywhere. After `Failed` nothing comes any more."""
+        """Bytes from the WebSocket, cut anywhere. `Failed` is the last event of a link."""
         events: list[Event] = []
         if self.failure is not None:
             return events

@@ -55,7 +55,7 @@ class ConnectionClosed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The peer or the service broke a rule; the last event ever. The link must be closed."""
+    """The peer or the service broke a rule: the link's last event. The link must be closed."""
 
     reason: str
 
