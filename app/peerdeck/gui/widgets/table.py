@@ -73,13 +73,16 @@ class DataTable(QTableView):
         self.rows = model
         self._selected = ""
         self._restoring = False
+        self._holding = False
+        # Before the view hears of it: it would choose a neighbour of a row that goes.
+        model.rowsAboutToBeRemoved.connect(self._hold_selection)
         self.setModel(model)
         self.setItemDelegate(RowDelegate(model, self))
         self._set_up_view()
         self._set_up_header(sort_by, descending)
         model.modelReset.connect(self._select_again)
         model.rowsInserted.connect(self._select_again)
-        model.rowsRemoved.connect(self._select_again)
+        model.rowsRemoved.connect(self._release_selection)
         theme().changed.connect(self.viewport().update)
 
     def _set_up_view(self) -> None:
@@ -147,6 +150,8 @@ class DataTable(QTableView):
 
     def selectionChanged(self, selected: Any, deselected: Any) -> None:
         super().selectionChanged(selected, deselected)
+        if self._holding:
+            return
         rows = self.selectionModel().selectedRows()
         chosen = self.rows.id_at(rows[0].row()) if rows else ""
         # A row that a filter hides for a moment stays chosen: it comes back with its row.
@@ -158,6 +163,15 @@ class DataTable(QTableView):
         self._selected = ""
         self.clearSelection()
         self.selected.emit("")
+
+    def _hold_selection(self) -> None:
+        self._holding = True
+
+    def _release_selection(self) -> None:
+        if self._selected and not self.select_id(self._selected):
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
+        self._holding = False
 
     def _select_again(self) -> None:
         if self._selected and not self.selectionModel().hasSelection():
