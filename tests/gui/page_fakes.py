@@ -254,9 +254,7 @@ class FakeTunnels:
             self.publish(tunnels=tuple(t for t in rows if t.id != tunnel_id))
         else:
             self.publish(
-                tunnels=tuple(
-                    replace(t, status="CLOSED") if t.id == tunnel_id else t for t in rows
-                )
+                tunnels=tuple(replace(t, status="CLOSED") if t.id == tunnel_id else t for t in rows)
             )
 
     async def has_token(self, tunnel_id: str, mode: Mode) -> bool:

@@ -116,5 +116,5 @@ DETAIL: Final[Column[StepRow]] = Column(
     tone=lambda row: "muted",
     elide="middle",
     tooltip=_detail,
-    width=260,
+    width=0,
 )

@@ -92,6 +92,9 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
     def left_tone(row: TunnelRow) -> str:
         return urgency(left_s(row)) if row.is_open else "faint"
 
+    def services(row: TunnelRow) -> str:
+        return ", ".join(row.tunnel.services)
+
     return (
         Column(
             "Thing",
@@ -101,14 +104,15 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             elide="middle",
             width=0,
         ),
-        Column("Services", lambda row: ", ".join(row.tunnel.services), tone=_dim, width=88),
+        Column("Services", services, tooltip=services, tone=_dim, width=82),
         Column(
             "Source",
             lambda row: "–" if row.source is None else "",
             key=lambda row: str(row.source),
             icon=lambda row: _dot(row, row.source),
             tooltip=lambda row: _connected_words("Source", row.source),
-            width=58,
+            tone=_dim,
+            width=62,
             searched=False,
         ),
         Column(
@@ -117,7 +121,8 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             key=lambda row: str(row.tunnel.destination_connected),
             icon=lambda row: _dot(row, row.tunnel.destination_connected),
             tooltip=lambda row: _connected_words("Destination", row.tunnel.destination_connected),
-            width=52,
+            tone=_dim,
+            width=50,
             searched=False,
         ),
         Column(
@@ -127,7 +132,7 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             tone=left_tone,
             bar=left_share,
             font="figures",
-            width=78,
+            width=76,
             live=True,
             searched=False,
         ),
@@ -138,7 +143,7 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             tooltip=lambda row: "Out of the tunnel, to this machine",
             align="right",
             font="figures",
-            width=76,
+            width=72,
             searched=False,
         ),
         Column(
@@ -148,7 +153,7 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             tooltip=lambda row: "From this machine, into the tunnel",
             align="right",
             font="figures",
-            width=76,
+            width=72,
             searched=False,
         ),
     )

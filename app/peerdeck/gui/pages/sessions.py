@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QTabWidget, QVBoxL
 from peerdeck.core.errors import UserError
 from peerdeck.core.session import Phase, Session
 from peerdeck.gui.pages.base import Page
-from peerdeck.gui.theme import GAP_M, GAP_S
+from peerdeck.gui.theme import CONTROL, GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import Button
 from peerdeck.gui.widgets.candidates import CandidatesView
 from peerdeck.gui.widgets.data_channel import DataView
@@ -67,8 +67,9 @@ class SessionsPage(Page):
         body.setHandleWidth(GAP_S)
         body.addWidget(above)
         body.addWidget(self.views)
-        body.setStretchFactor(0, 5)
-        body.setStretchFactor(1, 3)
+        body.setStretchFactor(0, 8)
+        body.setStretchFactor(1, 5)
+        body.setSizes([300, 190])
         return body
 
     def _make_views(self) -> QTabWidget:
@@ -99,12 +100,15 @@ class SessionsPage(Page):
 
     def _lay_out(self) -> None:
         self.leave.setObjectName("sessions.leave")
-        head = QHBoxLayout()
+        header = QWidget()
+        header.setFixedHeight(CONTROL)
+        head = QHBoxLayout(header)
+        head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(GAP_M)
         head.addWidget(label("Sessions", "heading"))
         head.addWidget(self.switcher, 1)
         head.addWidget(self.leave)
-        self.column.addLayout(head)
+        self.column.addWidget(header)
         self.column.addWidget(self.note)
         self.column.addWidget(self.pane, 1)
 
@@ -121,8 +125,8 @@ class SessionsPage(Page):
     def _follow(self, sessions: tuple[Session, ...]) -> None:
         self.switcher.show_sessions(sessions)
         self.switcher.setVisible(bool(sessions))
-        self.leave.setVisible(bool(sessions))
         if not sessions:
+            self.leave.hide()
             self._shown = None
             self._watch(False)
             self.pane.show_empty(
@@ -149,6 +153,7 @@ class SessionsPage(Page):
         if another:
             self._show_another(session)
         self.stage.show_session(session)
+        self.leave.setVisible(session.phase not in _OVER)
         self.leave.setEnabled(session.is_live)
         if another or before is None or before.stats is not session.stats:
             history = self.console.sessions.history(session.id)

@@ -17,7 +17,7 @@ from peerdeck.gui.pages.base import Page
 from peerdeck.gui.terminal import open_terminal, shell_text, ssh_command
 from peerdeck.gui.theme import GAP_S
 from peerdeck.gui.widgets.buttons import Button, IconButton
-from peerdeck.gui.widgets.cards import SectionHeader
+from peerdeck.gui.widgets.cards import Card, SectionHeader
 from peerdeck.gui.widgets.fields import SearchField
 from peerdeck.gui.widgets.service_card import ServiceCard
 from peerdeck.gui.widgets.state import Message, StatePane
@@ -107,16 +107,18 @@ class TunnelsPage(Page):
         )
         self._count = header.remark
         self.side = QStackedWidget()
-        for page in (self.nothing, self.detail, self.form):
-            page.setProperty("role", "panel")
+        self._nothing = Card(role="panel")
+        self._nothing.add(self.nothing)
+        for page in (self._nothing, self.detail, self.form):
             self.side.addWidget(page)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(GAP_S)
         split.addWidget(self.pane)
         split.addWidget(self.side)
-        split.setStretchFactor(0, 5)
-        split.setStretchFactor(1, 4)
+        split.setStretchFactor(0, 6)
+        split.setStretchFactor(1, 5)
+        split.setSizes([510, 400])
         self.split = split
         self.column.addWidget(header)
         self.column.addWidget(self.note)
@@ -150,12 +152,18 @@ class TunnelsPage(Page):
     def _follow(self, state: "TunnelsState") -> None:
         first = not self.model.total
         self.model.set_rows(tunnel_rows(state.tunnels, state.links))
-        self._show_state(state)
         if first and state.tunnels and not self.table.selected_id:
             self.table.select_first()
         self._show_chosen()
+        self._show_state(state)
 
     def _show_state(self, state: "TunnelsState") -> None:
+        self._show_pane(state)
+        # Beside an empty list there is nothing to be chosen, but a form may be open.
+        nothing = self.side.currentWidget() is self._nothing and self.pane.state != "ready"
+        self.side.setVisible(not nothing)
+
+    def _show_pane(self, state: "TunnelsState") -> None:
         shown, total = self.model.rowCount(), self.model.total
         self._count.setText(
             f"{shown:,} of {total:,}" if shown != total else f"{total:,}" * bool(total)
@@ -208,9 +216,9 @@ class TunnelsPage(Page):
         state, tunnel = self.console.tunnels.state.value, self._tunnel()
         if tunnel is None:
             if self.side.currentWidget() is self.detail:
-                self.side.setCurrentWidget(self.nothing)
+                self.side.setCurrentWidget(self._nothing)
             return
-        if self.side.currentWidget() is self.nothing:
+        if self.side.currentWidget() is self._nothing:
             self.side.setCurrentWidget(self.detail)
         remembered = self.console.settings.state.value.ports
         ports = {
@@ -254,10 +262,12 @@ class TunnelsPage(Page):
 
     def show_form(self) -> None:
         self.side.setCurrentWidget(self.form)
+        self.side.show()
         self.form.start()
 
     def _leave_form(self) -> None:
-        self.side.setCurrentWidget(self.detail if self._tunnel() else self.nothing)
+        self.side.setCurrentWidget(self.detail if self._tunnel() else self._nothing)
+        self._show_state(self.console.tunnels.state.value)
         self.open_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _pane_asked(self, key: str) -> None:

@@ -14,10 +14,14 @@ NOTHING = "–"
 
 
 class Sparkline(QWidget):
-    """The last `length` samples, scaled from zero to the highest; None is a gap."""
+    """The last `length` samples, scaled from zero to the highest; None is a gap.
 
-    def __init__(self, length: int = 60, height: int = 26) -> None:
+    least_top: what reaches the top at least, so that noise near zero looks like noise.
+    """
+
+    def __init__(self, length: int = 60, height: int = 26, least_top: float = 0.0) -> None:
         super().__init__()
+        self._least_top = least_top
         self._samples: deque[float | None] = deque(maxlen=length)
         self._height = height
         self._tone = "accent"
@@ -47,7 +51,7 @@ class Sparkline(QWidget):
         known = [s for s in self._samples if s is not None]
         if not known:
             return []
-        low, high = min(0.0, *known), max(known)
+        low, high = min(0.0, *known), max(self._least_top, *known)
         span = (high - low) or 1.0
         step = self.width() / max(1, (self._samples.maxlen or 2) - 1)
         left = self.width() - step * (len(self._samples) - 1)

@@ -1,16 +1,17 @@
 """Plots of a session's figures, to be studied: zoom, pan, one cursor through all."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QElapsedTimer, QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QFontMetrics, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from peerdeck.core.quantities import countdown_text
 from peerdeck.core.stats import PeerStats
-from peerdeck.gui.theme import GAP_S, theme
+from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, theme
 
 if TYPE_CHECKING:
     import pyqtgraph  # type: ignore[import-untyped]
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 SPAN_S = 300
 UPDATE_MS = 1000
 _COLUMNS = 3
-_MIN_HEIGHT = 84
+_TICK_PX = 22
+_MIN_HEIGHT = 70
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,15 @@ class _Plot:
         self.values: list[float] = []
         row, column = divmod(place, _COLUMNS)
         axis = _time_axis()
-        self.item = layout.addPlot(row=row, col=column, axisItems={"bottom": axis})
+        last_row = place >= len(FIGURES) - _COLUMNS
+        axes = {"bottom": axis, "left": _value_axis()}
+        self.item = layout.addPlot(row=row, col=column, axisItems=axes)
+        self.item.setTitle(figure.name)
+        # setTitle makes room for 30 px; ours is a line of small text.
+        title_height = QFontMetrics(theme().font("small")).height() + 2
+        self.item.titleLabel.setMaximumHeight(title_height)
+        self.item.layout.setRowFixedHeight(0, title_height)
+        axis.setStyle(showValues=last_row)
         self.item.hideButtons()
         self.item.setMenuEnabled(False)
         self.item.setMouseEnabled(x=True, y=False)
@@ -80,7 +90,6 @@ class _Plot:
             axis.setPen(pyqtgraph.mkPen(line))
             axis.setTextPen(pyqtgraph.mkPen(text))
             axis.setStyle(tickFont=theme().font("small"), tickLength=-4, tickTextOffset=4)
-        self.item.titleLabel.item.setFont(theme().font("small"))
 
     def show(self, times: list[float], values: list[float]) -> None:
         self.times, self.values = times, values
@@ -99,15 +108,36 @@ class _Plot:
         value = self.values[index] if index >= 0 else float("nan")
         shown = "–" if value != value else f"{value:,.{figure.digits}f}"  # noqa: PLR0124 - NaN
         strong, faint = theme().tokens.text, theme().tokens.muted
-        self.item.setTitle(
+        self.item.titleLabel.setText(
             f'<span style="color:{faint}">{figure.name}</span> '
             f'<span style="color:{strong}">{shown} {figure.unit}</span>'
             f'<span style="color:{faint}">{words}</span>',
             justify="left",
+            size=f"{theme().font('small').pointSizeF():g}pt",
         )
         self.cursor.setVisible(at is not None)
         if at is not None:
             self.cursor.setPos(at)
+
+
+def _value_axis() -> "pyqtgraph.AxisItem":
+    import pyqtgraph
+
+    class ValueAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
+        """Few round values, as many as have room."""
+
+        def tickValues(self, low: float, high: float, size: float) -> list[Any]:
+            step = round_step((high - low) / max(1.0, size / _TICK_PX))
+            count = int(high / step)
+            return [(step, [step * number for number in range(count + 1)])]
+
+    return ValueAxis(orientation="left")
+
+
+def round_step(least: float) -> float:
+    """The next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(least)) if least > 0 else 1.0
+    return next((factor * power for factor in (1, 2, 5) if factor * power >= least), 10 * power)
 
 
 def _time_axis() -> "pyqtgraph.AxisItem":
@@ -185,7 +215,7 @@ class PlotsView(QWidget):
         import pyqtgraph
 
         self._canvas = pyqtgraph.GraphicsLayoutWidget(self)
-        self._canvas.ci.layout.setContentsMargins(0, GAP_S, 0, 0)
+        self._canvas.ci.layout.setContentsMargins(GAP_XS, GAP_S, GAP_M, GAP_XS)
         self._canvas.ci.layout.setHorizontalSpacing(GAP_S)
         self._canvas.ci.layout.setVerticalSpacing(0)
         self._plots = [

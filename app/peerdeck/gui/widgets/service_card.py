@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSpinBox, QWidget
 
 from peerdeck.core.quantities import bytes_text
 from peerdeck.core.tunnel import ServicePort
-from peerdeck.gui.theme import GAP_S
+from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS
 from peerdeck.gui.widgets.buttons import Button, CopyButton
 from peerdeck.gui.widgets.cards import Card
 from peerdeck.gui.widgets.labels import ElidedLabel, label
@@ -36,6 +36,8 @@ class ServiceCard(Card):
 
     def __init__(self, service: str, *, port: int = 0, user: str = "") -> None:
         super().__init__(service or "Tunnel")
+        self.body.setSpacing(GAP_XS)
+        self.body.setContentsMargins(GAP_M, GAP_XS, GAP_M, GAP_M)
         self.service = service
         self.address = ""
         self._kind = service_kind(service)
@@ -57,12 +59,14 @@ class ServiceCard(Card):
         self.user = QLineEdit(user)
         self.user.setObjectName(f"{name}.user")
         self.user.setPlaceholderText("user name")
-        self.user.setMaximumWidth(_USER_WIDTH)
+        self.user.setFixedWidth(_USER_WIDTH)
+        self._user_name = label("User", tone="muted")
+        self._user_name.setBuddy(self.user)
         self.user.setAccessibleName(f"User name for {service}")
         self.buttons: dict[Verb, Button] = {
             "ssh": Button("SSH here", icon="terminal"),
             "open": Button("Open", icon="external"),
-            "copy": Button("Copy command", "quiet", icon="copy"),
+            "copy": Button("Copy command" if self._kind else "Copy address", "quiet", icon="copy"),
         }
         for verb, button in self.buttons.items():
             button.setObjectName(f"{name}.{verb}")
@@ -79,18 +83,20 @@ class ServiceCard(Card):
         line.setSpacing(GAP_S)
         line.addWidget(self._port_name)
         line.addWidget(self.port)
-        line.addWidget(self._where, 1)
+        line.addWidget(self._where)
         line.addWidget(self._copy_address)
-        line.addStretch(0)
+        line.addStretch(1)
+        line.addWidget(self._user_name)
+        line.addWidget(self.user)
         self.add(where)
         actions = QWidget()
         row = QHBoxLayout(actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP_S)
-        self.user.setVisible(self._kind != "http")
+        for part in (self._user_name, self.user):
+            part.setVisible(self._kind != "http")
         self.buttons["ssh"].setVisible(self._kind != "http")
         self.buttons["open"].setVisible(self._kind != "ssh")
-        row.addWidget(self.user)
         for button in self.buttons.values():
             row.addWidget(button)
         row.addStretch(1)

@@ -36,11 +36,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """title; value of a sample and its text; limit past which it is coloured and named."""
+    """title; value of a sample and its text; least top of its sparkline; limit past which it is
+    coloured and named."""
 
     title: str
     value: Callable[[PeerStats], float | None]
     text: Callable[[float], str]
+    least_top: float
     limit: Limit | None = None
 
 
@@ -51,19 +53,19 @@ def _percent(value: float) -> str:
 # Where people begin to notice: ITU-T G.114 calls 150 ms one way transparent, 400 ms the end; a few
 # per cent of loss already freeze a picture without retransmission.
 LINES: Final = (
-    Line("Bitrate in", lambda s: s.bitrate_in_bps, bitrate_text, Limit(0, 0, "nothing", True)),
-    Line("Bitrate out", lambda s: s.bitrate_out_bps, bitrate_text),
-    Line("Frames", lambda s: s.fps, lambda v: f"{v:.0f} fps", Limit(10, 1, "choppy", True)),
-    Line("Round trip", lambda s: s.rtt_ms, milliseconds_text, Limit(300, 800, "slow")),
-    Line("Loss", lambda s: s.loss_percent, _percent, Limit(2, 8, "lossy")),
-    Line("Jitter", lambda s: s.jitter_ms, milliseconds_text, Limit(50, 150, "uneven")),
+    Line("Bitrate in", lambda s: s.bitrate_in_bps, bitrate_text, 1e5, Limit(0, 0, "nothing", True)),
+    Line("Bitrate out", lambda s: s.bitrate_out_bps, bitrate_text, 1e4),
+    Line("Frames", lambda s: s.fps, lambda v: f"{v:.0f} fps", 15, Limit(10, 1, "choppy", True)),
+    Line("Round trip", lambda s: s.rtt_ms, milliseconds_text, 100, Limit(300, 800, "slow")),
+    Line("Loss", lambda s: s.loss_percent, _percent, 4, Limit(2, 8, "lossy")),
+    Line("Jitter", lambda s: s.jitter_ms, milliseconds_text, 30, Limit(50, 150, "uneven")),
 )
 
 
 class FigureLine(QFrame):
     """Title, value large, unit small, last minute as a line; a word beside a coloured value."""
 
-    def __init__(self, title: str, *, sparkline: bool = True) -> None:
+    def __init__(self, title: str, *, sparkline: bool = True, least_top: float = 0.0) -> None:
         super().__init__()
         self.setProperty("role", "card")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -74,7 +76,7 @@ class FigureLine(QFrame):
         self._value = label(NOTHING, "figure")
         self._unit = label("", "unit", "muted")
         self._word = label("", "small")
-        self._spark = Sparkline(SPARK_SAMPLES, height=22) if sparkline else None
+        self._spark = Sparkline(SPARK_SAMPLES, 22, least_top) if sparkline else None
         row = QHBoxLayout(self)
         row.setContentsMargins(GAP_M, 0, GAP_S, 0)
         row.setSpacing(GAP_XS)
@@ -114,7 +116,9 @@ class SessionFigures(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.lines = {line.title: FigureLine(line.title) for line in LINES}
+        self.lines = {
+            line.title: FigureLine(line.title, least_top=line.least_top) for line in LINES
+        }
         self.resolution = FigureLine("Resolution", sparkline=False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

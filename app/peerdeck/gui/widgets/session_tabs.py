@@ -11,6 +11,8 @@ from peerdeck.gui.theme import ICON_S, theme
 from peerdeck.gui.widgets.labels import DOTS
 from peerdeck.gui.widgets.session_stage import PHASES
 
+_MOST_WIDTH = 180
+
 
 class SessionTabs(QTabBar):
     """One tab per session: state as a dot, channel as text.
@@ -25,10 +27,11 @@ class SessionTabs(QTabBar):
         super().__init__()
         self.setObjectName("sessions.tabs")
         self.setAccessibleName("Sessions")
+        self.setProperty("kind", "switcher")
         self.setDrawBase(False)
         self.setExpanding(False)
         self.setUsesScrollButtons(True)
-        self.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setElideMode(Qt.TextElideMode.ElideNone)
         self.setIconSize(QSize(ICON_S, ICON_S))
         self._sessions: tuple[Session, ...] = ()
         self.currentChanged.connect(lambda place: self.chosen.emit(self._id_at(place)))
@@ -67,7 +70,10 @@ class SessionTabs(QTabBar):
     def _describe(self, place: int, session: Session) -> None:
         word, tone = PHASES[session.phase]
         self.setTabIcon(place, assets.icon(DOTS[tone], tone))
-        self.setTabText(place, session.channel.replace("&", "&&"))
+        name = self.fontMetrics().elidedText(
+            session.channel, Qt.TextElideMode.ElideMiddle, _MOST_WIDTH
+        )
+        self.setTabText(place, name)
         self.setTabToolTip(place, f"{session.channel}: {word}\n{session.channel_arn}")
 
     def _id_at(self, place: int) -> str:

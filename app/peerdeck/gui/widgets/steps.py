@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from peerdeck.core.session import Phase, Session
 from peerdeck.gui.models.rows import Index, RowsModel
 from peerdeck.gui.models.steps import AT, DETAIL, LINE, STEP, TOOK, StepRow, step_rows
-from peerdeck.gui.theme import GAP_S, theme
+from peerdeck.gui.theme import GAP_S, ROW, theme
 from peerdeck.gui.widgets.table import DataTable
 
+_ROW = ROW - 4  # all ten steps fit beside a small picture
 _BAR_HEIGHT = 8
 _BAR_MINIMUM = 3
 COMPACT = (replace(STEP, width=0), TOOK)
@@ -50,6 +51,9 @@ class StepsView(DataTable):
         super().__init__(self.steps)
         self.steps.setParent(self)
         self.setSortingEnabled(False)
+        rows = self.verticalHeader()
+        rows.setMinimumSectionSize(_ROW)
+        rows.setDefaultSectionSize(_ROW)
         self.horizontalHeader().setSectionsMovable(False)
         self.horizontalHeader().setVisible(not compact)
         self.setProperty("frame", "none")

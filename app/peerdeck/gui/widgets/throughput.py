@@ -111,8 +111,8 @@ class Throughput(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot = ThroughputPlot()
-        self._down = _Key("↓ from the device", _DOWN)
-        self._up = _Key("↑ to the device", _UP)
+        self._down = _Key("↓ received", _DOWN)
+        self._up = _Key("↑ sent", _UP)
         keys = QHBoxLayout()
         keys.setSpacing(GAP_L)
         keys.addWidget(self._down)

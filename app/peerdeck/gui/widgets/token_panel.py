@@ -71,7 +71,7 @@ class TokenPanel(Card):
 
         usable: whether the tunnel is open and its tokens can be rotated.
         """
-        place = "kept in the keyring" if where == "keyring" else "in memory only, until you quit"
+        place = "kept in the keyring" if where == "keyring" else "in memory only"
         for mode in Mode:
             has = known.get(mode)
             self._masks[mode].setText(MASK if has else "–")

@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.quantities import age_text
 from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelLink
 from peerdeck.gui.models.tunnels import thing_text
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S
-from peerdeck.gui.widgets.buttons import Button
-from peerdeck.gui.widgets.cards import Card, KeyValueGrid, SectionHeader, scrolled
+from peerdeck.gui.widgets.buttons import Button, button_row
+from peerdeck.gui.widgets.cards import Card, KeyValueGrid, scrolled
 from peerdeck.gui.widgets.countdown import CountdownLabel
-from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel
+from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, hairline
 from peerdeck.gui.widgets.notes import ConfirmStrip, InlineNote
 from peerdeck.gui.widgets.service_card import ServiceCard
 from peerdeck.gui.widgets.throughput import Throughput
@@ -79,27 +79,34 @@ class TunnelDetail(QFrame):
         self.throughput = Throughput()
         self.facts = KeyValueGrid()
         self.tokens = TokenPanel()
+        self._reveal = QTimer(self)
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(0)
+        self._reveal.timeout.connect(lambda: self._scroll.ensureWidgetVisible(self.confirm))
         self._lay_out()
         self._connect_signals()
 
     def _lay_out(self) -> None:
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(GAP_L, GAP_M, GAP_L, GAP_L)
-        column.setSpacing(GAP_M)
+        top = QVBoxLayout()
+        top.setContentsMargins(GAP_L, GAP_M, GAP_L, GAP_M)
+        top.setSpacing(GAP_M)
         head = QHBoxLayout()
         head.setSpacing(GAP_S)
         head.addWidget(self._title, 1)
         head.addWidget(self.left)
-        column.addLayout(head)
+        top.addLayout(head)
         main = QHBoxLayout()
         main.setSpacing(GAP_S)
         main.addWidget(self.connect_button)
         main.addWidget(self.disconnect_button)
         main.addWidget(self.state)
         main.addStretch(1)
-        column.addLayout(main)
-        column.addWidget(self.note)
+        top.addLayout(main)
+        top.addWidget(self.note)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(GAP_L, GAP_M, GAP_L, GAP_L)
+        column.setSpacing(GAP_M)
         self._services = QVBoxLayout()
         self._services.setSpacing(GAP_S)
         column.addLayout(self._services)
@@ -110,19 +117,17 @@ class TunnelDetail(QFrame):
         about.add(self.facts)
         column.addWidget(about)
         column.addWidget(self.tokens)
-        column.addWidget(SectionHeader("End of the tunnel"))
         column.addWidget(self.confirm)
-        ends = QHBoxLayout()
-        ends.setSpacing(GAP_S)
-        ends.addWidget(self.close_button)
-        ends.addWidget(self.delete_button)
-        ends.addStretch(1)
-        column.addLayout(ends)
+        self._ends = button_row(self.close_button, self.delete_button)
+        column.addWidget(self._ends)
         column.addStretch(1)
         self._scroll = scrolled(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 1, 1, 1)
-        outer.addWidget(self._scroll)
+        outer.setSpacing(0)
+        outer.addLayout(top)
+        outer.addWidget(hairline())
+        outer.addWidget(self._scroll, 1)
 
     def _connect_signals(self) -> None:
         self.connect_button.clicked.connect(
@@ -159,7 +164,9 @@ class TunnelDetail(QFrame):
         self.disconnect_button.setVisible(live)
         self.close_button.setVisible(is_open)
         seen = {port.service: port for port in self._link.services} if live else {}
+        self.tokens.setVisible(is_open)
         for service, card in self.cards.items():
+            card.setVisible(is_open)
             card.show_port(seen.get(service))
             card.set_editable(is_open and not live)
         self._traffic.setVisible(link is not None and (live or bool(link.history)))
@@ -242,14 +249,14 @@ class TunnelDetail(QFrame):
             return
         name = thing_text(self._tunnel)
         if delete:
-            words = "Connections through it break, and it leaves the list."
+            words = "Its connections break, and it leaves the list."
             if self._tunnel.status != "OPEN":
                 words = "It leaves the list."
             self.confirm.ask("delete", f"Delete tunnel {name}?", "Delete tunnel", consequence=words)
         else:
-            words = "Connections through it break. A closed tunnel cannot be opened again."
+            words = "Its connections break, and it cannot be opened again."
             self.confirm.ask("close", f"Close tunnel {name}?", "Close tunnel", consequence=words)
-        self._scroll.ensureWidgetVisible(self.confirm)
+        self._reveal.start()  # once the layout has given it its place
 
     def back(self) -> bool:
         """Esc; whether there was something to leave."""

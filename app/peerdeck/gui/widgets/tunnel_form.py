@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.tunnel import DESCRIPTION, MAX_LIFETIME_MIN, THING_NAME, TunnelRequest
@@ -14,7 +14,7 @@ from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import Button
 from peerdeck.gui.widgets.cards import scrolled
 from peerdeck.gui.widgets.fields import FormField, first_problem
-from peerdeck.gui.widgets.labels import label
+from peerdeck.gui.widgets.labels import hairline, label
 from peerdeck.gui.widgets.notes import InlineNote
 
 _SPLIT: Final = re.compile(r"\s*,\s*")
@@ -43,13 +43,13 @@ def parse_tags(text: str) -> dict[str, str]:
 
 def parse_minutes(text: str) -> int:
     """Raises FieldError for anything but 1 to 720."""
-    rule = f"must be a whole number of minutes from 1 to {MAX_LIFETIME_MIN}."
+    rule = f"must be 1 to {MAX_LIFETIME_MIN} minutes."
     if not text.strip().isdecimal() or not 1 <= int(text) <= MAX_LIFETIME_MIN:
         raise FieldError("Lifetime", text, rule)
     return int(text)
 
 
-class TunnelForm(QWidget):
+class TunnelForm(QFrame):
     """submitted(TunnelRequest): it is valid and the user wants it. cancelled(): back, the draft
     stays. All text stays until `clear`, so a refusal costs nothing."""
 
@@ -59,6 +59,7 @@ class TunnelForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("tunnels.form")
+        self.setProperty("role", "panel")
         self.note = InlineNote()
         self.note.setObjectName("tunnels.form.note")
         self.thing = FormField(
@@ -74,7 +75,9 @@ class TunnelForm(QWidget):
             placeholder="SSH, HTTP",
         )
         self.description = FormField(
-            "Description", lambda text: self._rule(lambda: DESCRIPTION.check(text))
+            "Description",
+            lambda text: self._rule(lambda: DESCRIPTION.check(text)),
+            hint="What it is for; everyone who lists tunnels sees it.",
         )
         self.tags = FormField(
             "Tags",
@@ -120,11 +123,14 @@ class TunnelForm(QWidget):
         buttons.addWidget(self.submit)
         buttons.addWidget(self.cancel)
         buttons.addStretch(1)
-        column.addLayout(buttons)
+        buttons.setContentsMargins(GAP_L, GAP_S, GAP_L, GAP_M)
         column.addStretch(1)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scrolled(inner))
+        outer.setContentsMargins(1, 1, 1, 1)
+        outer.setSpacing(0)
+        outer.addWidget(scrolled(inner), 1)
+        outer.addWidget(hairline())
+        outer.addLayout(buttons)
 
     @staticmethod
     def _rule(check: Callable[[], object]) -> str:
