@@ -53,9 +53,8 @@ class ViewerSession:
 
     open_signaling: returns a freshly signed WSS URL whenever a socket is needed. ice_servers: best
     first, since aiortc uses only the first STUN and the first TURN URI. relay_only: no other path
-    than through TURN. started: the click, on
-    `clock`; steps count from it. on_change: steps, texts or signaling changed; on_frame: a frame
-    came. Both are called on the loop and should be quick.
+    than through TURN. started: the click, on `clock`; steps count from it. on_change: steps, texts
+    or signaling changed; on_frame: a frame came. Both are called on the loop and should be quick.
     """
 
     def __init__(
