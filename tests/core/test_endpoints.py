@@ -56,3 +56,10 @@ def test_stun_server_of_each_partition():
     china = Region("cn-north-1", "", "aws-cn", "amazonaws.com.cn")
     assert china.stun_uri == "stun:stun.kinesisvideo.cn-north-1.amazonaws.com.cn:443"
     assert Region("us-gov-west-1", "", "aws-us-gov").stun_uri.startswith("stuns:")
+
+
+def test_environment_is_read_as_aws_reads_it():
+    general = {"AWS_ENDPOINT_URL": "http://all:1", "AWS_ENDPOINT_URL_STS": ""}
+    assert Endpoints.from_environment(general).sts == "http://all:1"
+    ignored = general | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "TRUE"}
+    assert Endpoints.from_environment(ignored) == Endpoints()

@@ -309,9 +309,6 @@ class AwsAccount:
             user_agent_extra=f"peerdeck/{__version__}",
         )
         url = endpoint or getattr(self.endpoints, _ENDPOINT_FIELD[service])
-        if url:
-            # A FIPS or dual-stack setting of the profile is an error beside an endpoint by URL.
-            config = config.merge(Config(use_fips_endpoint=False, use_dualstack_endpoint=False))
         if url and _is_loopback(url):
             config = config.merge(Config(proxies={}))  # no proxy serves our own 127.0.0.1
         try:
