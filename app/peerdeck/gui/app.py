@@ -52,10 +52,19 @@ async def _run(*, demo: bool, tour: Path | None) -> int:
     window.closed.connect(closed.set)
     try:
         window.tasks.run("start", console.account.load(demo=demo))
+        if tour is not None:
+            from peerdeck.gui.tour.conductor import tour as drive
+
+            return 0 if await drive(window, console, tour, _say) else 1
         await closed.wait()
     finally:
         await close(window, console)
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def open_window(console: "Console") -> "MainWindow":

@@ -187,14 +187,13 @@ class SessionsService:
         viewer.on_frame = live.on_frame
         viewer.reach("Channel endpoint", endpoints.wss, at=endpoint_at)
         viewer.reach("ICE configuration", f"{sum(len(s.uris) for s in servers)} URIs")
-        async with asyncio.TaskGroup() as group:
-            sampling = group.create_task(self._sample(live, viewer), name="sample")
-            try:
-                with explained(f"join {session.channel}"):
-                    await viewer.run()
-            finally:
-                sampling.cancel()
-                await viewer.leave()
+        sampling = self._tasks.start(f"{session.id} sampling", self._sample(live, viewer))
+        try:
+            with explained(f"join {session.channel}"):
+                await viewer.run()
+        finally:
+            sampling.cancel()
+            await viewer.leave()
 
     async def _sample(self, live: _Live, viewer: "ViewerSession") -> None:
         while True:
