@@ -60,7 +60,6 @@ class Watcher:
         self.client_id = client_id
         self.offer = ""  # the SDP that is being served
         self.connected = False
-        self.frames_sent = 0
         self._video = video
         self._send = send
         self._telemetry = telemetry
@@ -84,7 +83,7 @@ class Watcher:
             await self._answer(connection, offer)
             async with asyncio.timeout(_CONNECT_S):
                 await self._either(self._established, self._gone)
-            await self._stay(connection)
+            await self._stay(connection, reports_due=track is not None)
         except TimeoutError:
             _log.info("camera: viewer %s never connected", self.client_id)
         finally:
@@ -143,12 +142,15 @@ class Watcher:
                 candidate_message(candidate, recipient=self.client_id, correlation_id="candidate")
             )
 
-    async def _stay(self, connection: RTCPeerConnection) -> None:
+    async def _stay(self, connection: RTCPeerConnection, *, reports_due: bool) -> None:
         """Once a second: telemetry out, and a look whether the viewer still reports."""
         self.connected = self._established.is_set()
+        heard_at = datetime.now(UTC)
         while not self._gone.is_set():
             self.send_text(json.dumps(self._telemetry()))
-            if await _silent_s(connection) > SILENT_AFTER_S:
+            heard_at = max(heard_at, await _reported_at(connection) or heard_at)
+            silent_s = (datetime.now(UTC) - heard_at).total_seconds()
+            if reports_due and silent_s > SILENT_AFTER_S:
                 _log.info("camera: viewer %s is silent", self.client_id)
                 return
             try:
@@ -187,14 +189,14 @@ class Watcher:
                 wait.cancel()
 
 
-async def _silent_s(connection: RTCPeerConnection) -> float:
-    """Seconds since the last receiver report; 0 where none is due (no video)."""
+async def _reported_at(connection: RTCPeerConnection) -> datetime | None:
+    """When the last receiver report came; viewers of video send one a second or so."""
     reports = [
         entry.timestamp
         for entry in (await connection.getStats()).values()
         if entry.type == "remote-inbound-rtp"
     ]
-    return (datetime.now(UTC) - max(reports)).total_seconds() if reports else 0.0
+    return max(reports, default=None)
 
 
 async def _close(connection: RTCPeerConnection) -> None:
