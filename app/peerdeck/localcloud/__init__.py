@@ -6,8 +6,8 @@ answer, with its error codes and its words, because the real SDKs must not notic
     cloud.py       assembles the parts; one HTTP port serves every region and service
     gateway.py     reads the region and service from the SigV4 scope, verifies (sigv4.py), finds the
                    operation in botocore's service model, validates by it (validation.py), answers
-    operations/    what each operation does, on state.py (channels) and tunnels.py (tunnels)
-    signaling.py   the channels' WebSocket
+    operations/    what each operation does, on channels.py and tunnels.py
+    signaling.py   the channels' WebSocket; rooms.py keeps who is there and what waits
     turn, relay    TURN server; the tunnel's data plane
     camera, device a master with a moving picture; a thing with SSH and HTTP
 

@@ -205,7 +205,7 @@ class _Socket:
             self.end("")
 
     async def _read(self, room: Room) -> None:
-        allowance = _Allowance(time.monotonic)
+        allowance = SendAllowance(time.monotonic)
         try:
             while (frame := await self.response.receive(IDLE_S)).type in {
                 WSMsgType.TEXT,
@@ -216,7 +216,7 @@ class _Socket:
             self.end("Idle for ten minutes", WSCloseCode.GOING_AWAY)
         self.end("", WSCloseCode.OK)
 
-    def _received(self, room: Room, data: str | bytes, allowance: "_Allowance") -> None:
+    def _received(self, room: Room, data: str | bytes, allowance: "SendAllowance") -> None:
         try:
             message = _parse(data, self.role)
             if message is None:
@@ -240,7 +240,7 @@ class _Socket:
         )
 
 
-class _Allowance:
+class SendAllowance:
     """Send quotas of one connection: 5 SDP messages and 20 candidates a second, with bursts."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
