@@ -84,8 +84,17 @@ async def coturn(tmp_path: Path) -> AsyncIterator[Coturn]:
         *("turnserver", "-n", "-L", "127.0.0.1", "-E", "127.0.0.1", "-p", str(server.port)),
         *("--tls-listening-port", str(server.tls_port), "--no-dtls", "--no-cli", "--lt-cred-mech"),
         *("--cert", str(tmp_path / "cert.pem"), "--pkey", str(tmp_path / "key.pem")),
-        *("--user", f"ops:{PASSWORD.reveal()}", "--user", "warm:up"),
-        *("--realm", "coturn.test", "--user-quota", "1", "-m", "0", "--verbose"),
+        *(
+            "--user",
+            f"ops:{PASSWORD.reveal()}",
+            "--realm",
+            "coturn.test",
+            "--user-quota",
+            "1",
+            "-m",
+            "0",
+            "--verbose",
+        ),
         *("--db", str(tmp_path / "db"), "--pidfile", str(tmp_path / "pid"), "--no-rfc5780"),
         *("--log-file", "stdout", "--simple-log"),
         stdout=asyncio.subprocess.PIPE,
@@ -97,8 +106,10 @@ async def coturn(tmp_path: Path) -> AsyncIterator[Coturn]:
             while b"Total General servers" not in (line := await process.stdout.readline()):
                 assert line, "turnserver ended"
             uri = IceUri.parse(f"turn:127.0.0.1:{server.port}")  # its threads start in any order
-            warm = Secret("up")
-            while (await probe(uri, username="warm", password=warm, timeout_s=0.3)).reason:
+            wrong = Secret("wrong")
+            while (await probe(uri, username="ops", password=wrong, timeout_s=0.3)).verdict is not (
+                ProbeVerdict.REFUSED
+            ):
                 pass
         server.log = process.stdout
         yield server

@@ -427,6 +427,19 @@ async def test_permissions_end_after_five_minutes(user: User, peer: Socket, cloc
     assert stun.parse_message((await user.socket.next())[0]).attributes["DATA"] == b"again"
 
 
+async def test_channels_end_after_ten_minutes(user: User, peer: Socket, clock: Clock) -> None:
+    address: Address = (await user.allocate(LIFETIME=3600)).attributes["XOR-RELAYED-ADDRESS"]
+    await user.bind(0x4000, peer.address)
+    clock.now += 599
+    user.send(b"\x40\x00\x00\x01a")
+    assert (await peer.next())[0] == b"a"
+    clock.now += 2
+    user.send(b"\x40\x00\x00\x01b")
+    peer.transport.sendto(b"c", address)
+    await user.is_answered()
+    assert peer.heard.empty()
+
+
 @pytest.mark.parametrize("host", ["8.8.8.8", "0.0.0.0", "224.0.0.1", "255.255.255.255"])
 async def test_strangers_are_never_relayed_to(user: User, host: str) -> None:
     await user.allocate()
