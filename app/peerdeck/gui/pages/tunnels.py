@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget
 
 from peerdeck.core.errors import FieldError, UserError
@@ -14,12 +14,11 @@ from peerdeck.core.tunnel import Mode, Tunnel, TunnelRequest
 from peerdeck.gui.models.rows import RowsModel
 from peerdeck.gui.models.tunnels import TunnelRow, thing_text, tunnel_columns, tunnel_rows
 from peerdeck.gui.pages.base import Page
-from peerdeck.gui.terminal import open_terminal, shell_text, ssh_command
+from peerdeck.gui.pages.service_uses import ServiceUses
 from peerdeck.gui.theme import GAP_S
 from peerdeck.gui.widgets.buttons import Button, IconButton
 from peerdeck.gui.widgets.cards import Card, SectionHeader
 from peerdeck.gui.widgets.fields import SearchField
-from peerdeck.gui.widgets.service_card import ServiceCard
 from peerdeck.gui.widgets.state import Message, StatePane
 from peerdeck.gui.widgets.table import DataTable
 from peerdeck.gui.widgets.tunnel_detail import TunnelDetail
@@ -40,22 +39,6 @@ _BUSY: Final = {
     "close": "Closing…",
     "delete": "Deleting…",
 }
-OpenTerminal = Callable[[list[str]], bool]
-OpenUrl = Callable[[str], bool]
-
-
-def _open_url(url: str) -> bool:
-    return QDesktopServices.openUrl(QUrl(url))
-
-
-def command_for(card: ServiceCard, thing: str) -> str:
-    """What one types to use a service: ssh, curl, or its bare address."""
-    if card.kind == "ssh":
-        user = card.user.text().strip()
-        return shell_text(ssh_command(card.local_port, user=user, alias=thing))
-    if card.kind == "http":
-        return f"curl http://{card.address}/"
-    return card.address
 
 
 class TunnelsPage(Page):
@@ -68,11 +51,11 @@ class TunnelsPage(Page):
         console: "Console",
         *,
         clock: Callable[[], float] = time.time,
-        terminal: OpenTerminal = open_terminal,
-        browser: OpenUrl = _open_url,
+        uses: ServiceUses | None = None,
     ) -> None:
         super().__init__(console)
-        self._clock, self._terminal, self._browser = clock, terminal, browser
+        self._clock = clock
+        self._uses = uses or ServiceUses()
         self._known: dict[Mode, bool] = {}
         self.model: RowsModel[TunnelRow] = RowsModel(
             tunnel_columns(clock), lambda row: row.tunnel.id, self
@@ -144,6 +127,9 @@ class TunnelsPage(Page):
         detail.rotate_requested.connect(self._rotate)
         detail.end_requested.connect(self._end)
         detail.asked.connect(self._use)
+        detail.note.action_requested.connect(
+            lambda: self._run("connect", self._rotate_and_connect(self._id))
+        )
         self.tasks.started.connect(lambda _: self._show_busy())
         self.tasks.finished.connect(self._finished)
 
@@ -312,9 +298,16 @@ class TunnelsPage(Page):
     async def _rotate_and_say(self, tunnel_id: str, modes: tuple[Mode, ...]) -> None:
         await self.console.tunnels.rotate(tunnel_id, modes)
         if tunnel_id == self._id:
-            names = " and ".join(modes)
-            self.detail.note.say("ok", f"New {names} token. The old one no longer works.")
+            said = f"The {modes[0]} token is new; the old one no longer works."
+            if len(modes) > 1:
+                said = "Both tokens are new; the old ones no longer work."
+            self.detail.note.say("ok", said)
             self._look_for_tokens()
+
+    async def _rotate_and_connect(self, tunnel_id: str) -> None:
+        """For a tunnel that was opened elsewhere: its token is not here, a new one is."""
+        await self._rotate_and_say(tunnel_id, (Mode.SOURCE,))
+        await self.console.tunnels.connect(tunnel_id)
 
     def _end(self, delete: bool) -> None:
         verb = "delete" if delete else "close"
@@ -331,29 +324,8 @@ class TunnelsPage(Page):
 
     def _use(self, verb: str, service: str) -> None:
         tunnel, card = self._tunnel(), self.detail.cards.get(service)
-        if tunnel is None or card is None or not card.local_port:
-            return
-        note = self.detail.note
-        if verb == "open":
-            url = f"http://{card.address}/"
-            if not self._browser(url):
-                note.say("warn", f"No browser could be started. The address is {url}")
-        elif verb == "copy":
-            QGuiApplication.clipboard().setText(command_for(card, tunnel.thing))
-            note.say("ok", "Copied.", detail=command_for(card, tunnel.thing))
-        else:
-            command = ssh_command(
-                card.local_port, user=card.user.text().strip(), alias=tunnel.thing
-            )
-            if not self._terminal(command):
-                QGuiApplication.clipboard().setText(shell_text(command))
-                note.say(
-                    "info",
-                    "The command is in the clipboard.",
-                    title="No terminal program was found.",
-                    detail=shell_text(command),
-                    stay=True,
-                )
+        if tunnel is not None and card is not None and card.local_port:
+            self._uses.use(verb, card, tunnel.thing, self.detail.note)
 
     # --- how it ended ----------------------------------------------------------------------
 
@@ -365,7 +337,8 @@ class TunnelsPage(Page):
         if verb == "open":
             self.form.show_refusal(problem)
         elif tunnel_id and tunnel_id == self._id:
-            self.detail.note.say_problem(problem)
+            here = verb != "connect" or self._known.get(Mode.SOURCE, True)
+            self.detail.note.say_problem(problem, "" if here else "Rotate and connect")
         else:
             self.note.say_problem(problem)
 

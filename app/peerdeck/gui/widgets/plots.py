@@ -9,7 +9,7 @@ from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtGui import QFontMetrics, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from peerdeck.core.quantities import countdown_text
+from peerdeck.core.quantities import bitrate_text, countdown_text, milliseconds_text
 from peerdeck.core.stats import PeerStats
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, theme
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyqtgraph  # type: ignore[import-untyped]
 
 SPAN_S = 300
+FIRST_SPAN_S = 60  # a young session is not a sliver at the right edge
 UPDATE_MS = 1000
 _COLUMNS = 3
 _TICK_PX = 22
@@ -25,26 +26,31 @@ _MIN_HEIGHT = 70
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A curve: its name, its unit, its value in a sample, and the least top of its axis."""
+    """A curve: its name, the unit of its axis, its value in that unit, the value as text, and the
+    least top of its axis."""
 
     name: str
     unit: str
     value: Callable[[PeerStats], float | None]
+    text: Callable[[float], str]
     least_top: float
-    digits: int = 0
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
+def _kbps_text(kbps: float) -> str:
+    return bitrate_text(1000 * kbps)
+
+
 FIGURES = (
-    Figure("Bitrate in", "kbps", lambda s: _scaled(s.bitrate_in_bps, 1e-3), 100),
-    Figure("Frame rate", "fps", lambda s: s.fps, 10),
-    Figure("Round trip", "ms", lambda s: s.rtt_ms, 10, 1),
-    Figure("Bitrate out", "kbps", lambda s: _scaled(s.bitrate_out_bps, 1e-3), 10),
-    Figure("Loss", "%", lambda s: s.loss_percent, 1, 1),
-    Figure("Jitter", "ms", lambda s: s.jitter_ms, 10, 1),
+    Figure("Bitrate in", "kbps", lambda s: _scaled(s.bitrate_in_bps, 1e-3), _kbps_text, 100),
+    Figure("Frame rate", "fps", lambda s: s.fps, lambda v: f"{v:.0f} fps", 10),
+    Figure("Round trip", "ms", lambda s: s.rtt_ms, milliseconds_text, 10),
+    Figure("Bitrate out", "kbps", lambda s: _scaled(s.bitrate_out_bps, 1e-3), _kbps_text, 10),
+    Figure("Loss", "%", lambda s: s.loss_percent, lambda v: f"{v:.1f} %", 4),
+    Figure("Jitter", "ms", lambda s: s.jitter_ms, milliseconds_text, 10),
 )
 
 
@@ -94,7 +100,7 @@ class _Plot:
     def show(self, times: list[float], values: list[float]) -> None:
         self.times, self.values = times, values
         self.curve.setData(times, values)
-        finite = [value for value in values if value == value]  # noqa: PLR0124 - not NaN
+        finite = [value for value in values if not math.isnan(value)]
         top = max([self.figure.least_top, *(value * 1.15 for value in finite)])
         self.item.setYRange(0, top, padding=0)
 
@@ -106,11 +112,11 @@ class _Plot:
             index = min(range(len(self.times)), key=lambda i: abs(self.times[i] - at))
             words = f" · {countdown_text(-self.times[index])} ago"
         value = self.values[index] if index >= 0 else float("nan")
-        shown = "–" if value != value else f"{value:,.{figure.digits}f}"  # noqa: PLR0124 - NaN
+        shown = "–" if math.isnan(value) else figure.text(value)
         strong, faint = theme().tokens.text, theme().tokens.muted
         self.item.titleLabel.setText(
             f'<span style="color:{faint}">{figure.name}</span> '
-            f'<span style="color:{strong}">{shown} {figure.unit}</span>'
+            f'<span style="color:{strong}">{shown}</span>'
             f'<span style="color:{faint}">{words}</span>',
             justify="left",
             size=f"{theme().font('small').pointSizeF():g}pt",
@@ -174,6 +180,7 @@ class PlotsView(QWidget):
         self._timer.setInterval(UPDATE_MS)
         self._timer.timeout.connect(self.refresh)
         self._cursor: float | None = None
+        self._follows = True
         self.last_cost_ms = 0.0
         self.setMinimumHeight(2 * _MIN_HEIGHT)
         self.setAccessibleName("Plots of the last five minutes")
@@ -194,6 +201,9 @@ class PlotsView(QWidget):
         now = samples[-1].at_s if samples else 0.0
         recent = [s for s in samples if now - s.at_s <= SPAN_S]
         times = [s.at_s - now for s in recent]
+        if self._follows:
+            shown_s = max(FIRST_SPAN_S, -times[0] if times else 0)
+            self._plots[0].item.setXRange(-shown_s, 0, padding=0)
         for plot in self._plots:
             values = [plot.figure.value(s) for s in recent]
             plot.show(times, [float("nan") if v is None else v for v in values])
@@ -222,14 +232,24 @@ class PlotsView(QWidget):
             _Plot(figure, self._canvas.ci, place) for place, figure in enumerate(FIGURES)
         ]
         first = self._plots[0].item
-        first.setXRange(-SPAN_S, 0, padding=0)
         for plot in self._plots:
+            plot.item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
             plot.item.setLimits(xMin=-SPAN_S, xMax=0, minXRange=10)
             if plot.item is not first:
                 plot.item.setXLink(first)
         self._canvas.scene().sigMouseMoved.connect(self._mouse_moved)
+        self._canvas.scene().sigMouseClicked.connect(self._clicked)
         self._layout.addWidget(self._canvas)
         self._restyle()
+
+    def _zoomed(self) -> None:
+        """The user looks closer; a double click shows everything again."""
+        self._follows = False
+
+    def _clicked(self, event: Any) -> None:
+        if event.double():
+            self._follows = True
+            self.refresh()
 
     def _mouse_moved(self, where: Any) -> None:
         self._cursor = None

@@ -15,7 +15,6 @@ from peerdeck.gui.widgets.labels import label
 
 SPARK_SAMPLES: Final = 60
 _LEAST_HEIGHT: Final = 34
-_MOST_HEIGHT: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,6 @@ class FigureLine(QFrame):
         self.setProperty("role", "card")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(_LEAST_HEIGHT)
-        self.setMaximumHeight(_MOST_HEIGHT)
         self._title = label(title, "small", "muted")
         self._title.setFixedWidth(self._title.fontMetrics().horizontalAdvance("Bitrate out ") + 2)
         self._value = label(NOTHING, "figure")
@@ -78,7 +76,7 @@ class FigureLine(QFrame):
         self._word = label("", "small")
         self._spark = Sparkline(SPARK_SAMPLES, 22, least_top) if sparkline else None
         row = QHBoxLayout(self)
-        row.setContentsMargins(GAP_M, 0, GAP_S, 0)
+        row.setContentsMargins(GAP_M, GAP_XS, GAP_S, GAP_XS)
         row.setSpacing(GAP_XS)
         row.addWidget(self._title)
         middle = Qt.AlignmentFlag.AlignVCenter
@@ -87,7 +85,8 @@ class FigureLine(QFrame):
         row.addStretch(1)
         if self._spark is not None:
             self._spark.setFixedWidth(84)
-            row.addWidget(self._spark, 0, middle)
+            self._spark.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+            row.addWidget(self._spark)
 
     @property
     def text(self) -> str:
@@ -125,7 +124,6 @@ class SessionFigures(QWidget):
         column.setSpacing(GAP_XS)
         for widget in (*self.lines.values(), self.resolution):
             column.addWidget(widget, 1)
-        column.addStretch(0)
         self.setAccessibleName("Figures")
 
     def show_samples(self, history: Sequence[PeerStats], latest: PeerStats | None) -> None:

@@ -85,7 +85,7 @@ class SessionStage(QFrame):
 
     def _make_joining(self) -> QWidget:
         page = QWidget()
-        self.steps.setMaximumWidth(_STEPS_WIDTH)
+        self.steps.setMaximumSize(_STEPS_WIDTH, self.steps.whole_height)
         row = QHBoxLayout(page)
         row.setContentsMargins(GAP_L, GAP_S, GAP_L, GAP_S)
         row.addStretch(1)
@@ -133,7 +133,7 @@ class SessionStage(QFrame):
                 self.message.tell(
                     "sessions",
                     f"You have left {session.channel}",
-                    "The figures and the time line below are of the session that is over.",
+                    "Plots and time line below are of the session that is over.",
                     actions=actions,
                 )
         self._stack.setCurrentWidget(self.message)

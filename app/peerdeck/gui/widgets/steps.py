@@ -7,7 +7,7 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.session import STEPS, Phase, Session
 from peerdeck.gui.models.rows import Index, RowsModel
 from peerdeck.gui.models.steps import AT, DETAIL, LINE, STEP, TOOK, StepRow, step_rows
 from peerdeck.gui.theme import GAP_S, ROW, theme
@@ -63,6 +63,11 @@ class StepsView(DataTable):
             self._bars = _BarDelegate(self)
             self.setItemDelegateForColumn(columns.index(LINE), self._bars)
             self.add_copy_action("detail", lambda row: row.detail, "Ctrl+C")
+
+    @property
+    def whole_height(self) -> int:
+        """Of all usual steps, without scrolling."""
+        return len(STEPS) * _ROW + 2
 
     def show_session(self, session: Session) -> None:
         joining = session.phase is Phase.JOINING
