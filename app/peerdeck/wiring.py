@@ -7,6 +7,7 @@ endpoints and keys over a pipe and ends when its standard input does, that is: w
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -87,6 +88,7 @@ def build_console(
         start_demo=start_demo or DemoCloud.start,
         list_profiles=_profiles,
         list_regions=_regions,
+        region_named=_region_named,
         environment=Endpoints.from_environment(environment),
     )
     ice = IceService(account, journal)
@@ -100,6 +102,15 @@ def build_console(
         sessions=SessionsService(account, ice, journal),
         tunnels=TunnelsService(account, secrets, settings, journal),
     )
+
+
+def warm_up() -> None:
+    """Imports what the first join, tunnel and ICE test need, half a second's worth.
+
+    Blocks: to be called on a thread, when the window is there and has nothing better to do.
+    """
+    for module in ("peerdeck.engine.viewer", "peerdeck.engine.tunnel", "peerdeck.engine.ice_probe"):
+        importlib.import_module(module)
 
 
 def _open_account(profile: str, endpoints: Endpoints) -> "AwsAccount":
@@ -118,6 +129,12 @@ def _regions() -> "tuple[Region, ...]":
     from peerdeck.cloud.account import regions
 
     return regions()
+
+
+def _region_named(name: str) -> "Region":
+    from peerdeck.cloud.regions import region_named
+
+    return region_named(name)
 
 
 class DemoCloud:
@@ -265,7 +282,9 @@ async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
             stack.push_async_callback(camera.aclose)
             await camera.start()
         for thing in cloud.things:
-            device = DemoDevice(thing, connect=_connect_destination)
+            device = DemoDevice(
+                thing, connect=_connect_destination, data_url=cloud.endpoints.tunnel_data
+            )
             stack.push_async_callback(device.aclose)
             await device.start()
             cloud.state.tunnels.on_opened.append(device.tunnel_opened)

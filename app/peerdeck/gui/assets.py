@@ -4,6 +4,7 @@ An icon is an SVG of 20 × 20 units drawn with `currentColor` and strokes of 1.5
 theme token and rendered so that the stroke is 1.5 px at 16 and at 20 px alike.
 """
 
+import atexit
 import re
 import sys
 import tempfile
@@ -64,7 +65,9 @@ def tinted_file(name: str, colour: str) -> str:
 
 @cache
 def _scratch() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="peerdeck-", ignore_cleanup_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix="peerdeck-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return folder
 
 
 def _colour(token: str) -> str:

@@ -64,6 +64,7 @@ class AccountService:
         start_demo: Callable[[], Awaitable[Demo]],
         list_profiles: Callable[[], tuple[str, ...]],
         list_regions: Callable[[], tuple[Region, ...]],
+        region_named: Callable[[str], Region],
         environment: Endpoints,
     ) -> None:
         self._settings = settings
@@ -72,6 +73,7 @@ class AccountService:
         self._start_demo = start_demo
         self._list_profiles = list_profiles
         self._list_regions = list_regions
+        self._region_named = region_named
         self._environment = environment
         self._all_regions: tuple[Region, ...] = ()
         self._account: AwsAccount | None = None
@@ -215,7 +217,7 @@ class AccountService:
         for region in self._all_regions:
             if region.name == name:
                 return region
-        return Region(name, name)
+        return self._region_named(name)
 
     def _publish(self, **fields: object) -> None:
         self.state.publish(replace(self.state.value, **fields))  # type: ignore[arg-type]

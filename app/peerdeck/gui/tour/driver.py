@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -31,6 +31,20 @@ _NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 class StepFailed(Exception):
     """A step did not happen; the text says what was seen instead."""
+
+
+class _Enabled(QObject):
+    """News when a widget is enabled or disabled."""
+
+    def __init__(self, widget: QWidget, news: asyncio.Event) -> None:
+        super().__init__(widget)
+        self._news = news
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.EnabledChange:
+            self._news.set()
+        return super().eventFilter(watched, event)
 
 
 class Driver:
@@ -82,8 +96,11 @@ class Driver:
 
     async def click(self, name: str) -> None:
         button = self.find(QAbstractButton, name)
-        if not button.isEnabled():
-            raise StepFailed(f"{name} cannot be pressed")
+        enabled = _Enabled(button, self._news)
+        try:
+            await self.until(button.isEnabled, f"the moment to press {name}")
+        finally:
+            button.removeEventFilter(enabled)
         QTest.mouseClick(button, _LEFT)
         await self.pause()
 

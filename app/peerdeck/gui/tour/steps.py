@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QTableView, QWidget
+from PySide6.QtWidgets import QTableView, QWidget
 
 from peerdeck.core.ice import ProbeVerdict
 from peerdeck.core.quantities import bitrate_text, bytes_text, countdown_text, milliseconds_text
