@@ -347,7 +347,9 @@ async def test_malformed_attributes_of_a_request_are_a_bad_request(user: User) -
 async def test_a_wrong_fingerprint_is_not_answered(user: User) -> None:
     request = plain_allocate()
     request.add_fingerprint()
-    user.send(bytes(request)[:-1] + b"\0")
+    data = bytearray(bytes(request))
+    data[-1] ^= 1
+    user.send(bytes(data))
     await user.is_answered()
 
 
@@ -508,15 +510,35 @@ async def tcp(
 Tcp = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+async def read_message(reader: asyncio.StreamReader) -> stun.Message:
+    async with asyncio.timeout(2):
+        head = await reader.readexactly(20)
+        return stun.parse_message(head + await reader.readexactly(int.from_bytes(head[2:4])))
+
+
+async def test_an_allocation_over_tcp_ends_with_its_connection(
+    server: TurnServer, user: User, peer: Socket, tcp: Tcp
+) -> None:
+    reader, writer = tcp
+    writer.write(bytes(plain_allocate()))
+    user.nonce = (await read_message(reader)).attributes["NONCE"]
+    writer.write(bytes(user.message(stun.Method.ALLOCATE, {"REQUESTED-TRANSPORT": UDP})))
+    assert (await read_message(reader)).error_code is None
+    assert server.allocations == 1
+    writer.close()
+    await writer.wait_closed()
+    async with asyncio.timeout(2):
+        while server.allocations:
+            await User(server, peer).is_answered()
+
+
 async def test_tcp_answers_byte_by_byte_requests_on_the_same_port(tcp: Tcp) -> None:
     reader, writer = tcp
     request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
     for byte in bytes(request):
         writer.write(bytes([byte]))
         await writer.drain()
-    async with asyncio.timeout(2):
-        head = await reader.readexactly(20)
-        answer = stun.parse_message(head + await reader.readexactly(int.from_bytes(head[2:4])))
+    answer = await read_message(reader)
     assert answer.attributes["XOR-MAPPED-ADDRESS"] == writer.get_extra_info("sockname")
 
 
