@@ -116,6 +116,8 @@ class Link(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self._heard_at = self._loop.time()
+        if transport.is_close_frame_sent:
+            return  # we have said goodbye; picows may still deliver the frame that it refused
         kind = frame.msg_type
         if kind in {WSMsgType.BINARY, WSMsgType.CONTINUATION}:
             self._owner.received(frame.get_payload_as_memoryview())
@@ -237,7 +239,7 @@ async def open_link(
         raise _refusal(error) from None  # its context would keep the request with the tokens
     except TimeoutError:
         _hang_up(dialed)
-        raise TunnelUnreachable(f"no answer within {limits.connect_s:.0f} s") from None
+        raise TunnelUnreachable(f"no answer within {limits.connect_s:g} s") from None
     except (OSError, WSError, ssl.CertificateError) as error:
         raise TunnelUnreachable(str(error)) from error
     except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -282,7 +283,8 @@ class Switchboard:
             traffic.problem = ""
         except OSError as error:  # TimeoutError is one
             where = f"{target[0]}:{target[1]}" if target else local.service
-            words = str(error) or f"no answer within {self._limits.dial_s:.0f} s"
+            words = os.strerror(error.errno) if error.errno else str(error)
+            words = words or f"no answer within {self._limits.dial_s:g} s"
             traffic.problem = f"{where}: {words}"
             _log.info("dial of %s failed: %s", local.service, traffic.problem)
 
