@@ -289,13 +289,19 @@ def test_the_scope_must_name_the_days_date_and_the_service() -> None:
     assert message.startswith("Date in Credential scope does not match YYYYMMDD")
 
 
-def test_host_must_be_signed() -> None:
-    good = botocore_signed("POST", "http://h/")
-    authorization = good.headers["authorization"].replace("host;", "")
-    headers = {**good.headers, "authorization": authorization}
-    assert refused(SignedRequest("POST", "/", "", headers))[0] is Fault.MISMATCH
-    url = botocore_presigned("http://h/").replace("SignedHeaders=host", "SignedHeaders=date")
-    assert refused(as_request(url))[0] is Fault.MISMATCH
+@pytest.mark.parametrize("unsigned", ["host", "x-amz-date"])
+def test_host_and_date_must_be_signed(unsigned: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    every_header = botocore.auth.SigV4Auth.headers_to_sign
+
+    def careless(auth: botocore.auth.SigV4Auth, request: AWSRequest) -> object:
+        headers = every_header(auth, request)
+        del headers[unsigned]
+        return headers
+
+    monkeypatch.setattr(botocore.auth.SigV4Auth, "headers_to_sign", careless)
+    assert refused(botocore_signed("POST", "http://h/"))[0] is Fault.MISMATCH
+    if unsigned == "host":
+        assert refused(as_request(botocore_presigned("http://h/")))[0] is Fault.MISMATCH
 
 
 def test_bytes_that_are_no_text_are_refused_not_a_crash() -> None:
