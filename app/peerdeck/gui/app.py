@@ -1,6 +1,7 @@
 """Starts the window: first something to look at, then everything else."""
 
 import asyncio
+import importlib
 import logging
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ async def _run(*, demo: bool, tour: Path | None) -> int:
     closed = asyncio.Event()
     window.closed.connect(closed.set)
     try:
+        warm_up_after(window, "start")
         window.tasks.run("start", console.account.load(demo=demo))
         if tour is not None:
             from peerdeck.gui.tour.conductor import tour as drive
@@ -60,6 +62,25 @@ async def _run(*, demo: bool, tour: Path | None) -> int:
     finally:
         await close(window, console)
     return 0
+
+
+def warm_up_after(window: "MainWindow", name: str) -> None:
+    """Once, when the window's task `name` is over, however it ended."""
+
+    def begin(finished: str) -> None:
+        if finished == name:
+            window.tasks.run("warm up", _warm_up())
+
+    window.tasks.finished.connect(begin)
+
+
+async def _warm_up() -> None:
+    """While the user looks at the list, imports what the next clicks need."""
+    from peerdeck.wiring import warm_up
+
+    await asyncio.to_thread(warm_up)
+    # On a thread too: it makes classes, but no Qt object that would belong to it.
+    await asyncio.to_thread(importlib.import_module, "pyqtgraph")
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
 from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QMenu, QSizePolicy
 
@@ -28,9 +28,9 @@ def account_text(account: str) -> str:
 
 
 def offset_text(offset_s: float) -> str:
-    if abs(offset_s) < 99.95:
-        return f"clock {offset_s:+.1f} s"
-    return f"clock {offset_s / 60:+.0f} min"
+    small = abs(offset_s) < 99.95
+    text = f"{offset_s:+.1f} s" if small else f"{offset_s / 60:+.0f} min"
+    return f"clock {text.replace('-', '−')}"
 
 
 class TopBar(QFrame):
@@ -153,7 +153,8 @@ class TopBar(QFrame):
         def open_menu() -> None:
             for action in group.actions():
                 action.setChecked(action.data() == theme().choice)
-            menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+            corner = button.mapToGlobal(button.rect().bottomRight())
+            menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y() + 1))
 
         button.clicked.connect(open_menu)
         return button

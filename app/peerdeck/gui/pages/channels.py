@@ -25,7 +25,7 @@ from peerdeck.gui.widgets.channel_card import (
 )
 from peerdeck.gui.widgets.fields import SearchField
 from peerdeck.gui.widgets.labels import DOTS
-from peerdeck.gui.widgets.state import Message, Skeleton, StatePane
+from peerdeck.gui.widgets.state import Message, Skeleton, StatePane, panel
 from peerdeck.gui.widgets.table import DataTable
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class ChannelsPage(Page):
         self.side.addWidget(nothing)
         self.area = scrolled(detail)
         self.side.addWidget(self.area)
-        self.side.addWidget(Skeleton())
+        self.side.addWidget(panel(Skeleton(words=True)))
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(GAP_M)
@@ -211,9 +211,17 @@ class ChannelsPage(Page):
         chosen = self.table.selected_id
         if chosen and state.by_arn(chosen) is None and state.status.value == "ready":
             self.table.forget_selection()
-        elif chosen:
+            self._choose_first()
+        elif not chosen:
+            self._choose_first()
+        else:
             self._refresh_card(state.by_arn(chosen))
         self._show_rows(state)
+
+    def _choose_first(self) -> None:
+        """A list that has just come shows its first channel rather than nothing."""
+        if not self.table.selected_id:
+            self.table.select_first()
 
     def _refresh_card(self, channel: Channel | None) -> None:
         if channel is not None and channel != self.card.channel:

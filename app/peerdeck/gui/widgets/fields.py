@@ -13,7 +13,7 @@ from peerdeck.gui.widgets.buttons import CopyButton, IconButton
 from peerdeck.gui.widgets.labels import ElidedLabel, label
 
 _LEAVING = {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape}
-MASK = "••••••••••••"
+MASK = "••••••••"
 REVEALED_MS = 20_000
 
 
@@ -146,6 +146,7 @@ class SecretField(QWidget):
         super().__init__()
         self._secret = secret
         self._text = ElidedLabel("", "mono")
+        self._text.setMinimumWidth(self._text.fontMetrics().horizontalAdvance(MASK) + 2)
         self._text.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self._eye = IconButton("eye", f"Show {what}")
         self._eye.setCheckable(True)

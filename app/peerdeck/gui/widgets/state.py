@@ -19,10 +19,11 @@ _LARGE: Final = 20
 
 
 class Skeleton(QWidget):
-    """Rows where rows will be; does not move."""
+    """Rows where rows will be; does not move. words: lines of text instead of a table."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, words: bool = False) -> None:
         super().__init__()
+        self._columns = 1 if words else len(_STARTS)
         self.setAccessibleName("Loading")
         theme().changed.connect(self.update)
 
@@ -39,7 +40,8 @@ class Skeleton(QWidget):
         painter.setBrush(theme().color("skeleton"))
         width = self.width() - 2 * GAP_M
         for row in range(1, self.height() // ROW):
-            for start, share in zip(_STARTS, _BARS[row % len(_BARS)], strict=True):
+            shares = _BARS[row % len(_BARS)]
+            for start, share in tuple(zip(_STARTS, shares, strict=True))[: self._columns]:
                 bar = QRectF(GAP_M + width * start, ROW * row + 9, width * share, ROW - 18)
                 painter.drawRoundedRect(bar, GAP_XS, GAP_XS)
         painter.end()
@@ -162,8 +164,8 @@ class StatePane(QWidget):
         self.stale = StaleStrip()
         self.stale.setObjectName(f"{name}.stale")
         self.stale.chosen.connect(self.chosen)
-        self._skeleton = _panel(Skeleton())
-        self._panel = _panel(self.message)
+        self._skeleton = panel(Skeleton())
+        self._panel = panel(self.message)
         self._stack = QStackedLayout()
         for page in (self._skeleton, self._panel, content):
             self._stack.addWidget(page)
@@ -214,7 +216,8 @@ class StatePane(QWidget):
         self._stack.setCurrentWidget(page)
 
 
-def _panel(content: QWidget) -> QFrame:
+def panel(content: QWidget) -> QFrame:
+    """`content` on a surface of its own."""
     frame = QFrame()
     frame.setProperty("role", "panel")
     layout = QVBoxLayout(frame)
