@@ -296,12 +296,16 @@ def test_host_and_date_must_be_signed(unsigned: str, monkeypatch: pytest.MonkeyP
     def careless(auth: botocore.auth.SigV4Auth, request: AWSRequest) -> object:
         headers = every_header(auth, request)
         del headers[unsigned]
+        headers["x-other"] = "1"
         return headers
 
     monkeypatch.setattr(botocore.auth.SigV4Auth, "headers_to_sign", careless)
-    assert refused(botocore_signed("POST", "http://h/"))[0] is Fault.MISMATCH
+    signed = botocore_signed("POST", "http://h/", **{"X-Other": "1"})
+    assert refused(signed)[0] is Fault.MISMATCH
     if unsigned == "host":
-        assert refused(as_request(botocore_presigned("http://h/")))[0] is Fault.MISMATCH
+        get = as_request(botocore_presigned("http://h/"))
+        presigned = SignedRequest("GET", "/", get.query, {**get.headers, "x-other": "1"})
+        assert refused(presigned)[0] is Fault.MISMATCH
 
 
 def test_bytes_that_are_no_text_are_refused_not_a_crash() -> None:
