@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QApplication,
     QComboBox,
     QLineEdit,
     QScrollArea,
@@ -33,18 +34,17 @@ class StepFailed(Exception):
     """A step did not happen; the text says what was seen instead."""
 
 
-class _Enabled(QObject):
-    """News when a widget is enabled or disabled."""
+class _Appearances(QObject):
+    """News whenever a widget appears, is enabled or disabled."""
 
-    def __init__(self, widget: QWidget, news: asyncio.Event) -> None:
-        super().__init__(widget)
+    def __init__(self, news: asyncio.Event) -> None:
+        super().__init__()
         self._news = news
-        widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.EnabledChange:
+        if event.type() in {QEvent.Type.Show, QEvent.Type.EnabledChange}:
             self._news.set()
-        return super().eventFilter(watched, event)
+        return False
 
 
 class Driver:
@@ -74,18 +74,29 @@ class Driver:
             )
         ]
 
+        self._appearances = _Appearances(self._news)
+        app = QApplication.instance()
+        if app is not None:
+            app.installEventFilter(self._appearances)
+
     def close(self) -> None:
         """Idempotent; stops listening."""
+        app = QApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self._appearances)
         while self._leave:
             self._leave.pop()()
 
     def find(self, kind: type[W], name: str) -> W:
         """A visible widget by its object name; scrolled into view where it has to be."""
-        for widget in self.window.findChildren(kind, name):
-            if widget.isVisible():
-                self._scroll_to(widget)
-                return widget
-        raise StepFailed(f"there is no visible {name}")
+        widget = self._visible(kind, name)
+        if widget is None:
+            raise StepFailed(f"there is no visible {name}")
+        self._scroll_to(widget)
+        return widget
+
+    def _visible(self, kind: type[W], name: str) -> W | None:
+        return next((w for w in self.window.findChildren(kind, name) if w.isVisible()), None)
 
     def _scroll_to(self, widget: QWidget) -> None:
         parent = widget.parentWidget()
@@ -95,12 +106,12 @@ class Driver:
             parent = parent.parentWidget()
 
     async def click(self, name: str) -> None:
-        button = self.find(QAbstractButton, name)
-        enabled = _Enabled(button, self._news)
-        try:
-            await self.until(button.isEnabled, f"the moment to press {name}")
-        finally:
-            button.removeEventFilter(enabled)
+        def pressable() -> QAbstractButton | None:
+            button = self._visible(QAbstractButton, name)
+            return button if button is not None and button.isEnabled() else None
+
+        button = await self.until(pressable, f"the moment to press {name}")
+        self._scroll_to(button)
         QTest.mouseClick(button, _LEFT)
         await self.pause()
 

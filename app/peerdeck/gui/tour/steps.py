@@ -79,8 +79,13 @@ async def other_region(d: Driver) -> str:
     return f"{other} has {len(names[other])}, {home} has {len(names[home])} others"
 
 
-async def fetch_ice(d: Driver) -> str:
+async def pick_camera(d: Driver) -> str:
     await d.pick_row("channels.table", CAMERA)
+    return CAMERA
+
+
+async def fetch_ice(d: Driver) -> str:
+    await pick_camera(d)
     await d.type("ice.client_id", "not allowed!")
     await d.click("ice.fetch")
     if d.console.ice.state.value.status is not Status.IDLE:
@@ -214,7 +219,7 @@ async def open_tunnel(d: Driver) -> str:
     return f"{THING} {tunnel_id[:8]}…, tokens in {state.secrets_where}"
 
 
-def _ports(d: Driver) -> dict[str, int] | None:
+def tour_ports(d: Driver) -> dict[str, int] | None:
     """Local ports of the tour's tunnel while it is ready."""
     for tunnel_id, link in d.console.tunnels.state.value.links.items():
         tunnel = d.console.tunnels.state.value.by_id(tunnel_id)
@@ -228,12 +233,12 @@ def _ports(d: Driver) -> dict[str, int] | None:
 
 async def connect_tunnel(d: Driver) -> str:
     await d.click("tunnels.connect")
-    ports = await d.until(lambda: _ports(d), "the tunnel's local ports")
+    ports = await d.until(lambda: tour_ports(d), "the tunnel's local ports")
     return ", ".join(f"{service} on 127.0.0.1:{port}" for service, port in ports.items())
 
 
 async def use_tunnel(d: Driver) -> str:
-    ports = _ports(d)
+    ports = tour_ports(d)
     if ports is None:
         raise StepFailed("the tunnel is not connected")
     page = await _fetch(ports["HTTP"])
@@ -315,19 +320,22 @@ async def _run(*command: str) -> str:
 
 
 async def rotate_tunnel(d: Driver) -> str:
-    before = _ports(d)
+    before = tour_ports(d)
     started = time.perf_counter()
     await d.click("tunnels.rotate.both")
     await d.until(
         lambda: (
-            any("Rotate" in e.what and e.ok for e in d.console.journal.entries.value) and _ports(d)
+            any("Rotate" in e.what and e.ok for e in d.console.journal.entries.value)
+            and tour_ports(d)
         ),
         "the tunnel with new tokens",
     )
     took_ms = 1000 * (time.perf_counter() - started)
-    if _ports(d) != before:
+    if tour_ports(d) != before:
         raise StepFailed("the local ports have changed")
-    return f"same ports, {milliseconds_text(took_ms)}; {await _fetch((_ports(d) or {})['HTTP'])}"
+    return (
+        f"same ports, {milliseconds_text(took_ms)}; {await _fetch((tour_ports(d) or {})['HTTP'])}"
+    )
 
 
 async def close_tunnel(d: Driver) -> str:
@@ -341,7 +349,7 @@ async def close_tunnel(d: Driver) -> str:
         ),
         "the end of the tunnel",
     )
-    if _ports(d) is not None:
+    if tour_ports(d) is not None:
         raise StepFailed("the local proxy is still there")
     return "closed, local proxy gone"
 
