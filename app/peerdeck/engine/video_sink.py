@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from peerdeck.core.stats import Picture
 
@@ -21,7 +21,9 @@ class VideoSink:
         self._frame: VideoFrame | None = None
         self._picture: Picture | None = None
         self._shown: tuple[int, int, int] | None = None
-        self._reformatter = VideoReformatter()  # its scaling tables outlive the frame
+        # Scaled first, converted then: swscale is twice as fast at the two as at both in one go.
+        self._scaler = VideoReformatter()
+        self._converter = VideoReformatter()
 
     async def drain(self, track: MediaStreamTrack) -> None:
         """Reads until the track ends: aiortc queues without bound what nobody reads."""
@@ -37,27 +39,37 @@ class VideoSink:
                 self._on_frame()
 
     def picture(self, width: int, height: int) -> Picture | None:
-        """Fits inside width×height pixels, aspect kept; the same object while nothing changed."""
+        """Fits inside width×height pixels, aspect kept, at even sizes.
+
+        The same object while nothing changed.
+        """
         frame = self._frame
         if frame is None or width < 1 or height < 1:
             return None
         wanted = (self.frames, width, height)
         if wanted != self._shown:
             scale = min(width / frame.width, height / frame.height)
-            scaled = self._reformatter.reformat(
+            scaled = self._scaler.reformat(
                 frame,
-                width=max(1, round(frame.width * scale)),
-                height=max(1, round(frame.height * scale)),
-                format="bgra",
+                width=_even(frame.width * scale),
+                height=_even(frame.height * scale),
+                interpolation=Interpolation.BILINEAR,
+                threads=1,
             )
-            plane = scaled.planes[0]  # the view keeps it, and it the frame: no copy
-            self._picture = Picture(scaled.width, scaled.height, plane.line_size, memoryview(plane))
+            pixels = self._converter.reformat(scaled, format="bgra", threads=1)
+            plane = pixels.planes[0]  # the view keeps it, and it the frame: no copy
+            self._picture = Picture(pixels.width, pixels.height, plane.line_size, memoryview(plane))
             self._shown = wanted
         return self._picture
 
     def clear(self) -> None:
         """Lets go of the pixels, a few megabytes."""
         self._frame = self._picture = self._shown = None
+
+
+def _even(size: float) -> int:
+    """Chroma has half the size; a fraction of a pixel must not cost one."""
+    return max(2, int(size + 1e-6) // 2 * 2)
 
 
 async def discard(track: MediaStreamTrack) -> None:
