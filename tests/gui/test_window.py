@@ -11,7 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.errors import UserError
+from peerdeck.gui.endpoints import EndpointsDialog
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.status import Lateness
 from peerdeck.gui.theme import theme
@@ -252,3 +254,31 @@ def test_account_and_clock_are_short() -> None:
     assert account_text("123456789012") == "1234…9012"
     assert offset_text(0.24) == "clock +0.2 s"
     assert offset_text(-400.0) == "clock −7 min"
+
+
+def test_endpoints_are_checked_while_typing_and_signed_in_to(
+    window: MainWindow, console: SimpleNamespace, qtbot: QtBot, on_loop: OnLoop
+) -> None:
+    click(window, "window.endpoints", qtbot)
+    dialog = window.findChild(EndpointsDialog)
+    assert dialog is not None
+    field = dialog.fields["tunnel_data"]
+    qtbot.keyClicks(field.edit, "http://127.0.0.1:1")
+    assert field.message == "The endpoint must look like wss://host:443."
+    click(dialog, "endpoints.save", qtbot)
+    assert dialog.isVisible()
+    field.set_text("ws://127.0.0.1:1")
+
+    async def body() -> None:
+        click(dialog, "endpoints.save", qtbot)
+        await window.tasks._tasks["sign in"]
+        await window.tasks.aclose()
+
+    on_loop(body)
+    assert console.account.calls == [("set_endpoints", Endpoints(tunnel_data="ws://127.0.0.1:1"))]
+
+
+def click(parent: QWidget, name: str, qtbot: QtBot) -> None:
+    widget = parent.findChild(QWidget, name)
+    assert widget is not None
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)

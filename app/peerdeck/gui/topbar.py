@@ -35,12 +35,14 @@ def offset_text(offset_s: float) -> str:
 
 class TopBar(QFrame):
     """profile_requested(str), region_requested(str), demo_requested(), theme_requested(str),
-    shortcuts_requested(): what the user asked for; `show_account` says what is."""
+    endpoints_requested(), shortcuts_requested(): what the user asked for; `show_account` says
+    what is."""
 
     profile_requested = Signal(str)
     region_requested = Signal(str)
     demo_requested = Signal()
     theme_requested = Signal(str)
+    endpoints_requested = Signal()
     shortcuts_requested = Signal()
 
     def __init__(self) -> None:
@@ -66,6 +68,9 @@ class TopBar(QFrame):
         keys = IconButton("keyboard", "Keyboard shortcuts", "?")
         keys.setObjectName("window.shortcuts")
         keys.clicked.connect(self.shortcuts_requested)
+        endpoints = IconButton("globe", "Endpoints")
+        endpoints.setObjectName("window.endpoints")
+        endpoints.clicked.connect(self.endpoints_requested)
         row = QHBoxLayout(self)
         row.setContentsMargins(GAP_M, GAP_S, GAP_L, GAP_S)
         row.setSpacing(GAP_S)
@@ -76,6 +81,7 @@ class TopBar(QFrame):
         row.addWidget(self._clock)
         row.addStretch(1)
         row.addWidget(self.demo, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(endpoints)
         row.addWidget(keys)
         row.addWidget(self._theme_button())
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.gui import assets
+from peerdeck.gui.endpoints import EndpointsDialog
 from peerdeck.gui.pages.base import Following, Page
 from peerdeck.gui.shortcuts import ShortcutsDialog
 from peerdeck.gui.status import StatusBar
@@ -183,6 +184,7 @@ class MainWindow(QWidget):
         top.demo_requested.connect(lambda: self.tasks.run("sign in", account.use_demo()))
         top.region_requested.connect(self._select_region)
         top.theme_requested.connect(self._choose_theme)
+        top.endpoints_requested.connect(self.show_endpoints)
         top.shortcuts_requested.connect(self.show_shortcuts)
 
     def _add_shortcuts(self, places: tuple[Place, ...]) -> None:
@@ -221,6 +223,16 @@ class MainWindow(QWidget):
     def refresh(self) -> None:
         if (page := self.page) is not None:
             page.refresh()
+
+    def show_endpoints(self) -> None:
+        if self.findChild(EndpointsDialog) is not None:
+            return
+        account = self._console.account
+        dialog = EndpointsDialog(self, self._console.settings.state.value.endpoints)
+        dialog.chosen.connect(
+            lambda endpoints: self.tasks.run("sign in", account.set_endpoints(endpoints))
+        )
+        dialog.open()
 
     def show_shortcuts(self) -> None:
         if self.findChild(ShortcutsDialog) is None:

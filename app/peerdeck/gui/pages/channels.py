@@ -13,7 +13,7 @@ from peerdeck.core.quantities import age_text
 from peerdeck.gui.models.rows import Column, RowsModel
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.ice_panel import IcePanel
-from peerdeck.gui.theme import GAP_M, GAP_S
+from peerdeck.gui.theme import GAP_M
 from peerdeck.gui.widgets.buttons import IconButton
 from peerdeck.gui.widgets.cards import SectionHeader, scrolled
 from peerdeck.gui.widgets.channel_card import (
@@ -99,12 +99,9 @@ class ChannelsPage(Page):
         reload = IconButton("refresh", "Refresh", "F5")
         reload.setObjectName("channels.refresh")
         reload.clicked.connect(self.refresh)
-        header = SectionHeader("Channels", font="heading")
+        header = SectionHeader("Channels", self.filter, reload, font="heading")
         self.count = header.remark
         self.count.setObjectName("channels.count")
-        header.row.insertWidget(1, self.filter)
-        header.row.insertSpacing(1, GAP_S)
-        header.row.addWidget(reload)
         return header
 
     def _split(self) -> QSplitter:

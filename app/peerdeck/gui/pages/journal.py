@@ -118,10 +118,8 @@ class JournalPage(Page):
         self.filter.setFixedWidth(_SEARCH_WIDTH)
         self.pane = StatePane(self.table, "journal.pane")
         self.pane.chosen.connect(lambda _: self.filter.clear())
-        header = SectionHeader("Journal", font="heading")
+        header = SectionHeader("Journal", self.filter, font="heading")
         self._count = header.remark
-        header.row.insertWidget(1, self.filter)
-        header.row.insertSpacing(1, GAP_S)
         self.column.addWidget(header)
         self.column.addWidget(self.note)
         split = QSplitter(Qt.Orientation.Vertical)

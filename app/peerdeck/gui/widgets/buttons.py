@@ -54,6 +54,10 @@ class IconButton(QToolButton):
         theme().changed.connect(self._tint)
         self._tint()
 
+    def be_compact(self) -> None:
+        """For lines of text: little higher than the icon."""
+        self.setProperty("compact", "true")
+
     def set_tip(self, tip: str, shortcut: str = "") -> None:
         keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText)
         self.setToolTip(f"{tip} ({keys})" if keys else tip)

@@ -13,11 +13,12 @@ from PySide6.QtWidgets import (
 
 from peerdeck.gui.theme import CONTROL, GAP_L, GAP_M, GAP_S, GAP_XS, FontRole
 from peerdeck.gui.widgets.buttons import CopyButton
+from peerdeck.gui.widgets.fields import SearchField
 from peerdeck.gui.widgets.labels import ElidedLabel, label
 
 
 class SectionHeader(QWidget):
-    """A title, a muted remark after it, and actions at the right."""
+    """A title, the filter of what is beneath, a muted remark, and actions at the right."""
 
     def __init__(self, title: str, *actions: QWidget, font: FontRole = "strong") -> None:
         super().__init__()
@@ -27,10 +28,14 @@ class SectionHeader(QWidget):
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(GAP_S)
         self.row.addWidget(self.title)
+        for search in (action for action in actions if isinstance(action, SearchField)):
+            self.row.addSpacing(GAP_S)
+            self.row.addWidget(search)
         self.row.addWidget(self.remark)
         self.row.addStretch(1)
         for action in actions:
-            self.row.addWidget(action)
+            if not isinstance(action, SearchField):
+                self.row.addWidget(action)
         self.setMinimumHeight(CONTROL)
 
 
@@ -85,7 +90,9 @@ class KeyValueGrid(QWidget):
             made = self._values[key] = ElidedLabel(value, font)
             self._grid.addWidget(made, row, 1)
             if copy:
-                self._grid.addWidget(CopyButton(made.text, key), row, 2)
+                button = CopyButton(made.text, key)
+                button.be_compact()
+                self._grid.addWidget(button, row, 2)
         self._values[key].setText(value)
         self._values[key].set_tone(tone)
         if tooltip:

@@ -10,7 +10,7 @@ from peerdeck.core.channel import Channel
 from peerdeck.core.quantities import age_text
 from peerdeck.gui.theme import GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import Button, CopyButton
-from peerdeck.gui.widgets.cards import Card, KeyValueGrid
+from peerdeck.gui.widgets.cards import Card
 from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel
 
 TONES: Final = {"ACTIVE": "ok", "CREATING": "info", "UPDATING": "info", "DELETING": "warn"}
@@ -46,11 +46,13 @@ class ChannelCard(Card):
         self.join = Button("Join as viewer", "primary", "play")
         self.join.setObjectName("channel.join")
         self.join.clicked.connect(self._join)
-        self.facts = KeyValueGrid()
+        self.facts = ElidedLabel("", "body", "muted", Qt.TextElideMode.ElideRight)
+        self.facts.setObjectName("channel.facts")
         self.arn = ElidedLabel("", "mono", "muted")
         self.arn.setObjectName("channel.arn")
         self.copy = CopyButton(self.arn.text, "ARN")
         self.copy.setObjectName("channel.copy_arn")
+        self.copy.be_compact()
         title = QHBoxLayout()
         title.setSpacing(GAP_M)
         title.addWidget(self.name, 1)
@@ -69,11 +71,14 @@ class ChannelCard(Card):
         self.name.setText(channel.name)
         self.arn.setText(channel.arn)
         self.status.show_state(status_word(channel.status), status_tone(channel.status))
-        self.facts.show_value("Type", KINDS.get(channel.kind, channel.kind))
-        self.facts.show_value("Message TTL", f"{channel.ttl_s} s")
-        created = moment_text(channel.created_at)
-        age = f" ({age_text(now - channel.created_at)})" if channel.created_at else ""
-        self.facts.show_value("Created", created + age)
+        facts = [KINDS.get(channel.kind, channel.kind), f"message TTL {channel.ttl_s} s"]
+        if channel.created_at:
+            facts.append(f"created {age_text(now - channel.created_at)}")
+        self.facts.setText("  ·  ".join(facts))
+        self.facts.setToolTip(
+            f"{channel.kind}\nA message waits {channel.ttl_s} s for an absent peer."
+            f"\nCreated {moment_text(channel.created_at)}"
+        )
         usable = channel.status == "ACTIVE"
         self.join.setEnabled(usable)
         self.join.setToolTip(

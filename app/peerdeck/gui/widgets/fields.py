@@ -157,6 +157,8 @@ class SecretField(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(REVEALED_MS)
         self._timer.timeout.connect(lambda: self._eye.setChecked(False))
+        self._eye.be_compact()
+        self._copy.be_compact()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP_XS)

@@ -1,6 +1,6 @@
 """One row per ICE URI: what it is, whether it works, who may use it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt
@@ -63,7 +63,7 @@ class IceRow(QWidget):
         grid.setColumnStretch(2, 1)
         for column, part in enumerate((self.verdict, self._kind, self._address, self.rtt)):
             grid.addWidget(part, 0, column)
-        grid.addWidget(CopyButton(self._uri_text, "URI"), 0, 4)
+        grid.addWidget(_copy(self._uri_text, "URI"), 0, 4)
         grid.addWidget(self.seen, 1, 1, 1, 4)
         grid.addWidget(self._credentials, 2, 1, 1, 4)
         self.show_probe(None, testing=False)
@@ -97,7 +97,7 @@ class IceRow(QWidget):
         row.setSpacing(GAP_XS)
         row.addWidget(label("user", "small", "muted"))
         row.addWidget(self.user, 3)
-        row.addWidget(CopyButton(self.user.text, "user name"))
+        row.addWidget(_copy(self.user.text, "user name"))
         row.addSpacing(GAP_M)
         row.addWidget(label("password", "small", "muted"))
         self.password.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -106,6 +106,12 @@ class IceRow(QWidget):
 
     def _uri_text(self) -> str:
         return self.uri.text
+
+
+def _copy(text: Callable[[], str], what: str) -> CopyButton:
+    button = CopyButton(text, what)
+    button.be_compact()
+    return button
 
 
 class IceRows(QWidget):

@@ -98,6 +98,7 @@ class IconLabel(QLabel):
         super().__init__()
         self._name, self._tone, self._size = name, tone, size
         self.setFixedSize(size, size)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         theme().changed.connect(self._tint)
         self._tint()
 

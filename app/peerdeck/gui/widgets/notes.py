@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from peerdeck.core.errors import UserError
-from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, set_tone
+from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, ROW, set_tone
 from peerdeck.gui.widgets.buttons import Button, IconButton
 from peerdeck.gui.widgets.labels import IconLabel, Prose, label
 
@@ -31,6 +31,8 @@ class InlineNote(QFrame):
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._icon = IconLabel("info", "info")
+        # As high as the button at the other end: icon, first line and button stand level.
+        self._icon.setFixedHeight(ROW)
         self._title = label("", "strong", wrap=True)
         self._text = Prose()
         self._detail = label("", "mono", "muted", wrap=True)
@@ -45,6 +47,8 @@ class InlineNote(QFrame):
         self._timer.timeout.connect(self.clear)
         words = QVBoxLayout()
         words.setSpacing(GAP_XS)
+        above = max(0, (ROW - self._text.fontMetrics().height()) // 2)
+        words.setContentsMargins(0, above, 0, above)
         for part in (self._title, self._text, self._detail):
             words.addWidget(part)
         words.addWidget(self._action, 0, Qt.AlignmentFlag.AlignLeft)
