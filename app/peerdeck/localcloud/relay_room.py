@@ -8,6 +8,7 @@ tunnel peer is replaced": V3 protocol guide, "StreamReset").
 """
 
 import contextlib
+import socket
 from typing import TYPE_CHECKING
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_QUEUED = 64 * 1024
 _HIGH_WATER = 256 * 1024
+_RECEIVE_BYTES = 256 * 1024
 _FROM_CLIENTS = {
     MessageType.DATA,
     MessageType.STREAM_RESET,
@@ -56,7 +58,11 @@ class Peer(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        transport.underlying_transport.set_write_buffer_limits(high=_HIGH_WATER)
+        under = transport.underlying_transport
+        under.set_write_buffer_limits(high=_HIGH_WATER)
+        # picows reads all that the kernel has at once, and delivers it even to a paused reader
+        connection = under.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         self._relay.joined(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:

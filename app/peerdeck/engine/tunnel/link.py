@@ -32,6 +32,7 @@ from peerdeck.protocol.tunnel_events import Version
 
 HEAD_ROOM = 256  # in front of a payload: WebSocket header (14), message header (at most 150)
 _UNSENT_BYTES = 128 * 1024
+_RECEIVE_BYTES = 256 * 1024
 _WRITABLE_SHARE = 4  # reading from local sockets goes on below a quarter of the mark
 
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
@@ -109,7 +110,7 @@ class Link(WSListener):
         under = transport.underlying_transport
         high = self._limits.link_buffer_bytes
         under.set_write_buffer_limits(high=high, low=high // _WRITABLE_SHARE)
-        _limit_unsent(under.get_extra_info("socket"))
+        _limit_kernel_buffers(under.get_extra_info("socket"))
         self._heard_at = self._loop.time()
         self._ticker = self._loop.call_later(self._limits.ping_s, self._tick)
         self._owner.link_up(self)
@@ -274,9 +275,15 @@ def _hang_up(dialed: list[socket.socket]) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def _limit_unsent(connection: socket.socket) -> None:
-    """Keeps bytes in our fair queue rather than in the kernel's buffer of megabytes."""
-    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if option is not None:
+def _limit_kernel_buffers(connection: socket.socket) -> None:
+    """Sending: bytes wait in our fair queue rather than in a kernel buffer of megabytes.
+
+    Receiving: picows reads all there is at once into a buffer that grows with it, and delivers it
+    even to a reader that has just paused.
+    """
+    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)]
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        options.append((socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES))
+    for level, option, value in options:
         with contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
+            connection.setsockopt(level, option, value)
