@@ -1,6 +1,7 @@
 """ICE configuration of one channel: fetched, tried, refreshed before it ends."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -126,15 +127,18 @@ class IceService:
         self._publish(testing=True, probes={})
         try:
             with self._journal.timed("ice", "Test ICE servers") as result:
-                async for probe in probe_all(state.servers, timeout_s=PROBE_TIMEOUT_S):
-                    if self.state.value.channel_arn != state.channel_arn:
-                        return
-                    self._publish(probes={**self.state.value.probes, probe.uri: probe})
-                probes = self.state.value.probes.values()
-                works = sum(probe.verdict is ProbeVerdict.OK for probe in probes)
-                result.text = f"{works} of {len(probes)} work"
+                running = probe_all(state.servers, timeout_s=PROBE_TIMEOUT_S)
+                async with contextlib.aclosing(running) as probes:
+                    async for probe in probes:
+                        if self.state.value.channel_arn != state.channel_arn:
+                            result.text = "given up for another channel"
+                            return
+                        self._publish(probes={**self.state.value.probes, probe.uri: probe})
+                found = self.state.value.probes.values()
+                works = sum(probe.verdict is ProbeVerdict.OK for probe in found)
+                result.text = f"{works} of {len(found)} work"
                 result.detail = "\n".join(
-                    f"{p.uri}: {p.verdict} {p.reason or p.relayed or p.mapped}" for p in probes
+                    f"{p.uri}: {p.verdict} {p.reason or p.relayed or p.mapped}" for p in found
                 )
         finally:
             self._publish(testing=False)
