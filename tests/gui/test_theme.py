@@ -75,6 +75,15 @@ def test_nothing_but_the_theme_names_a_colour() -> None:
             assert not found, (path.name, found)
 
 
+def test_only_methods_follow_the_theme() -> None:
+    """Qt ends the connection of a method with its object; that of a lambda outlives the widget."""
+    room = Path(theme.__wrapped__.__code__.co_filename).parent
+    for path in room.rglob("*.py"):
+        assert "changed.connect(lambda" not in path.read_text("utf-8").replace(
+            "Changed.connect", ""
+        ), path.name
+
+
 @pytest.mark.parametrize("name", assets.icon_names())
 def test_icons_are_one_set(name: str) -> None:
     source = (assets.resources() / "icons" / f"{name}.svg").read_text(encoding="utf-8")

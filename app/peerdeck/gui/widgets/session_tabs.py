@@ -35,7 +35,7 @@ class SessionTabs(QTabBar):
         self.setIconSize(QSize(ICON_S, ICON_S))
         self._sessions: tuple[Session, ...] = ()
         self.currentChanged.connect(lambda place: self.chosen.emit(self._id_at(place)))
-        theme().changed.connect(lambda: self.show_sessions(self._sessions))
+        theme().changed.connect(self._tint)
 
     @property
     def chosen_id(self) -> str:
@@ -47,6 +47,9 @@ class SessionTabs(QTabBar):
                 self.setCurrentIndex(place)
                 return True
         return False
+
+    def _tint(self) -> None:
+        self.show_sessions(self._sessions)
 
     def show_sessions(self, sessions: Sequence[Session]) -> None:
         wanted = {session.id for session in sessions}
