@@ -229,4 +229,5 @@ class SessionsPage(Page):
 
     async def aclose(self) -> None:
         self._watch(False)
+        self.plots.end()
         await super().aclose()

@@ -41,6 +41,34 @@ _BUSY: Final = {
 }
 
 
+def show_list_state(
+    pane: StatePane, state: "TunnelsState", *, matches: int, age: str, searched: str
+) -> None:
+    """matches: rows after the filter. age: of the list that is there, "" for none yet."""
+    if state.problem is not None and age:
+        pane.show_stale(f"As of {age}. {state.problem.title}")
+    elif state.problem is not None:
+        pane.show_problem(state.problem)
+    elif matches:
+        pane.show_ready()
+    elif state.tunnels:
+        pane.show_empty(
+            "search",
+            f"No tunnel matches “{searched}”.",
+            "The filter looks at things and services.",
+            (("clear", "Clear the filter"),),
+        )
+    elif state.status is Status.READY:
+        pane.show_empty(
+            "tunnels",
+            "No tunnel in this region.",
+            "A tunnel leads to SSH, HTTP or any other TCP service of a device.",
+            (("open", "Open tunnel"),),
+        )
+    else:
+        pane.show_loading()
+
+
 class TunnelsPage(Page):
     """The list, and beside it the chosen tunnel or the form for a new one."""
 
@@ -144,40 +172,15 @@ class TunnelsPage(Page):
         self._show_state(state)
 
     def _show_state(self, state: "TunnelsState") -> None:
-        self._show_pane(state)
+        shown, total = self.model.rowCount(), self.model.total
+        self._count.setText(f"{shown:,} of {total:,}" if shown != total else f"{total or ''}")
+        self.filter.setEnabled(bool(total))
+        age = age_text(self._clock() - state.loaded_at) if state.loaded_at else ""
+        words = self.filter.text().strip()
+        show_list_state(self.pane, state, matches=shown, age=age, searched=words)
         # Beside an empty list there is nothing to be chosen, but a form may be open.
         nothing = self.side.currentWidget() is self._nothing and self.pane.state != "ready"
         self.side.setVisible(not nothing)
-
-    def _show_pane(self, state: "TunnelsState") -> None:
-        shown, total = self.model.rowCount(), self.model.total
-        self._count.setText(
-            f"{shown:,} of {total:,}" if shown != total else f"{total:,}" * bool(total)
-        )
-        self.filter.setEnabled(bool(total))
-        if state.problem is not None and state.loaded_at:
-            age = age_text(self._clock() - state.loaded_at)
-            self.pane.show_stale(f"As of {age}. {state.problem.title}")
-        elif state.problem is not None:
-            self.pane.show_problem(state.problem)
-        elif shown:
-            self.pane.show_ready()
-        elif total:
-            self.pane.show_empty(
-                "search",
-                f"No tunnel matches “{self.filter.text().strip()}”.",
-                "The filter looks at things and services.",
-                (("clear", "Clear the filter"),),
-            )
-        elif state.status is Status.READY:
-            self.pane.show_empty(
-                "tunnels",
-                "No tunnel in this region.",
-                "A tunnel leads to SSH, HTTP or any other TCP service of a device.",
-                (("open", "Open tunnel"),),
-            )
-        else:
-            self.pane.show_loading()
 
     def _filter(self, text: str) -> None:
         self.model.set_filter(text)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import shiboken6
 from PySide6.QtCore import QElapsedTimer, QTimer
 from PySide6.QtGui import QFontMetrics, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -21,6 +22,7 @@ FIRST_SPAN_S = 60  # a young session is not a sliver at the right edge
 UPDATE_MS = 1000
 _COLUMNS = 3
 _TICK_PX = 22
+_AXIS_WIDTH = 38
 _MIN_HEIGHT = 70
 
 
@@ -55,7 +57,11 @@ FIGURES = (
 
 
 class _Plot:
-    """One figure: plot item, curve, cursor."""
+    """One figure: words, axes, curve, cursor.
+
+    Made of pyqtgraph's parts: its PlotItem brings a menu and a form as hidden windows of their own
+    for every plot, which cost more than the plot and outlive it.
+    """
 
     def __init__(self, figure: Figure, layout: "pyqtgraph.GraphicsLayout", place: int) -> None:
         import pyqtgraph
@@ -64,26 +70,28 @@ class _Plot:
         self.times: list[float] = []
         self.values: list[float] = []
         row, column = divmod(place, _COLUMNS)
-        axis = _time_axis()
-        last_row = place >= len(FIGURES) - _COLUMNS
-        axes = {"bottom": axis, "left": _value_axis()}
-        self.item = layout.addPlot(row=row, col=column, axisItems=axes)
-        self.item.setTitle(figure.name)
-        # setTitle makes room for 30 px; ours is a line of small text.
-        title_height = QFontMetrics(theme().font("small")).height() + 2
-        self.item.titleLabel.setMaximumHeight(title_height)
-        self.item.layout.setRowFixedHeight(0, title_height)
-        axis.setStyle(showValues=last_row)
-        self.item.hideButtons()
-        self.item.setMenuEnabled(False)
-        self.item.setMouseEnabled(x=True, y=False)
-        self.item.getAxis("left").setWidth(38)
-        self.item.getAxis("left").enableAutoSIPrefix(False)
-        self.item.getViewBox().setDefaultPadding(0)
-        self.curve = self.item.plot(connect="finite")
+        cell = layout.addLayout(row=row, col=column)
+        cell.layout.setContentsMargins(0, 0, 0, 0)
+        cell.layout.setSpacing(0)
+        self.words = cell.addLabel("", row=0, col=1, justify="left")
+        self.words.setMaximumHeight(QFontMetrics(theme().font("small")).height() + GAP_XS)
+        self.box = pyqtgraph.ViewBox(enableMenu=False, defaultPadding=0)
+        self.box.setMouseEnabled(x=True, y=False)
+        self.box.disableAutoRange()
+        self.axes = (_value_axis(), _time_axis())
+        left, bottom = self.axes
+        left.setWidth(_AXIS_WIDTH)
+        bottom.setStyle(showValues=place >= len(FIGURES) - _COLUMNS)
+        cell.addItem(left, row=1, col=0)
+        cell.addItem(self.box, row=1, col=1)
+        cell.addItem(bottom, row=2, col=1)
+        for axis in self.axes:
+            axis.linkToView(self.box)
+        self.curve = pyqtgraph.PlotCurveItem(connect="finite", antialias=True)
         self.cursor = pyqtgraph.InfiniteLine(angle=90, movable=False)
         self.cursor.hide()
-        self.item.addItem(self.cursor, ignoreBounds=True)
+        self.box.addItem(self.curve)
+        self.box.addItem(self.cursor, ignoreBounds=True)
 
     def restyle(self) -> None:
         import pyqtgraph
@@ -91,8 +99,7 @@ class _Plot:
         text, line = theme().color("muted"), theme().color("line")
         self.curve.setPen(pyqtgraph.mkPen(theme().color("accent"), width=1))
         self.cursor.setPen(pyqtgraph.mkPen(theme().color("muted"), width=1))
-        for side in ("left", "bottom"):
-            axis = self.item.getAxis(side)
+        for axis in self.axes:
             axis.setPen(pyqtgraph.mkPen(line))
             axis.setTextPen(pyqtgraph.mkPen(text))
             axis.setStyle(tickFont=theme().font("small"), tickLength=-4, tickTextOffset=4)
@@ -102,7 +109,7 @@ class _Plot:
         self.curve.setData(times, values)
         finite = [value for value in values if not math.isnan(value)]
         top = max([self.figure.least_top, *(value * 1.15 for value in finite)])
-        self.item.setYRange(0, top, padding=0)
+        self.box.setYRange(0, top, padding=0)
 
     def point_at(self, at: float | None) -> None:
         """Says the value under the cursor, or the newest."""
@@ -114,7 +121,7 @@ class _Plot:
         value = self.values[index] if index >= 0 else float("nan")
         shown = "–" if math.isnan(value) else figure.text(value)
         strong, faint = theme().tokens.text, theme().tokens.muted
-        self.item.titleLabel.setText(
+        self.words.setText(
             f'<span style="color:{faint}">{figure.name}</span> '
             f'<span style="color:{strong}">{shown}</span>'
             f'<span style="color:{faint}">{words}</span>',
@@ -134,6 +141,8 @@ def _value_axis() -> "pyqtgraph.AxisItem":
 
         def tickValues(self, low: float, high: float, size: float) -> list[Any]:
             step = round_step((high - low) / max(1.0, size / _TICK_PX))
+            while step > high > 0:  # no room for two, but one value gives the scale
+                step = round_step(step / 5)
             count = int(high / step)
             return [(step, [step * number for number in range(count + 1)])]
 
@@ -179,6 +188,7 @@ class PlotsView(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(UPDATE_MS)
         self._timer.timeout.connect(self.refresh)
+        self._canvas: pyqtgraph.GraphicsLayoutWidget | None = None
         self._cursor: float | None = None
         self._follows = True
         self.last_cost_ms = 0.0
@@ -203,7 +213,7 @@ class PlotsView(QWidget):
         times = [s.at_s - now for s in recent]
         if self._follows:
             shown_s = max(FIRST_SPAN_S, -times[0] if times else 0)
-            self._plots[0].item.setXRange(-shown_s, 0, padding=0)
+            self._plots[0].box.setXRange(-shown_s, 0, padding=0)
         for plot in self._plots:
             values = [plot.figure.value(s) for s in recent]
             plot.show(times, [float("nan") if v is None else v for v in values])
@@ -224,23 +234,35 @@ class PlotsView(QWidget):
     def _build(self) -> None:
         import pyqtgraph
 
-        self._canvas = pyqtgraph.GraphicsLayoutWidget(self)
-        self._canvas.ci.layout.setContentsMargins(GAP_XS, GAP_S, GAP_M, GAP_XS)
-        self._canvas.ci.layout.setHorizontalSpacing(GAP_S)
-        self._canvas.ci.layout.setVerticalSpacing(0)
-        self._plots = [
-            _Plot(figure, self._canvas.ci, place) for place, figure in enumerate(FIGURES)
-        ]
-        first = self._plots[0].item
+        canvas = self._canvas = pyqtgraph.GraphicsLayoutWidget(self)
+        canvas.ci.layout.setContentsMargins(GAP_XS, GAP_S, GAP_M, GAP_XS)
+        canvas.ci.layout.setHorizontalSpacing(GAP_S)
+        canvas.ci.layout.setVerticalSpacing(0)
+        self._plots = [_Plot(figure, canvas.ci, place) for place, figure in enumerate(FIGURES)]
+        first = self._plots[0].box
         for plot in self._plots:
-            plot.item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
-            plot.item.setLimits(xMin=-SPAN_S, xMax=0, minXRange=10)
-            if plot.item is not first:
-                plot.item.setXLink(first)
-        self._canvas.scene().sigMouseMoved.connect(self._mouse_moved)
-        self._canvas.scene().sigMouseClicked.connect(self._clicked)
-        self._layout.addWidget(self._canvas)
+            plot.box.sigRangeChangedManually.connect(self._zoomed)
+            plot.box.setLimits(xMin=-SPAN_S, xMax=0, minXRange=10)
+            if plot.box is not first:
+                plot.box.setXLink(first)
+        canvas.scene().sigMouseMoved.connect(self._mouse_moved)
+        canvas.scene().sigMouseClicked.connect(self._clicked)
+        self._layout.addWidget(canvas)
         self._restyle()
+
+    def end(self) -> None:
+        """Takes the plots down; idempotent. Their owner calls it before it goes itself.
+
+        pyqtgraph's scene and items refer to each other from both languages: left to the garbage
+        collector they would be freed in any order, which ends in a crash.
+        """
+        self._timer.stop()
+        self._history = None
+        self._plots = []
+        if self._canvas is not None:
+            canvas, self._canvas = self._canvas, None
+            self._layout.removeWidget(canvas)
+            shiboken6.delete(canvas)
 
     def _zoomed(self) -> None:
         """The user looks closer; a double click shows everything again."""
@@ -254,14 +276,13 @@ class PlotsView(QWidget):
     def _mouse_moved(self, where: Any) -> None:
         self._cursor = None
         for plot in self._plots:
-            box = plot.item.getViewBox()
-            if box.sceneBoundingRect().contains(where):
-                self._cursor = min(0.0, box.mapSceneToView(where).x())
+            if plot.box.sceneBoundingRect().contains(where):
+                self._cursor = min(0.0, plot.box.mapSceneToView(where).x())
         for plot in self._plots:
             plot.point_at(self._cursor)
 
     def _restyle(self) -> None:
-        if not self._plots:
+        if self._canvas is None:
             return
         self._canvas.setBackground(theme().color("surface"))
         for plot in self._plots:
