@@ -205,6 +205,16 @@ async def test_a_socket_is_renewed_before_its_age_or_idleness_limit(signaling_se
         assert dialogue.link.state == "open"
 
 
+async def test_a_socket_that_carries_messages_is_not_idle(signaling_server):
+    async with Dialogue(signaling_server.url, max_idle_s=0.3) as dialogue:
+        server_side = await signaling_server.connection(0)
+        for _ in range(8):
+            await asyncio.sleep(0.06)  # traffic of half a second
+            await server_side.send_str(RECONNECT_ICE)
+            await soon(dialogue.heard.get())
+        assert dialogue.link.reconnects == 0
+
+
 async def test_a_message_sent_without_a_socket_follows_when_there_is_one(signaling_server):
     async with Dialogue(signaling_server.url) as dialogue:
         dialogue.failing = True

@@ -239,6 +239,17 @@ async def test_a_refused_offer_is_reported_in_the_services_words(channel, signal
     assert error.description == "The offer is not what it should be."
 
 
+async def test_a_status_of_another_message_ends_nothing(channel, signaling_server):
+    joined = channel.join(open_signaling=_constant(signaling_server.url), answer_timeout_s=0.3)
+    status = {"correlationId": "another", "errorType": "Odd", "statusCode": "400"}
+    answer = json.dumps({"messageType": "STATUS_RESPONSE", "statusResponse": status})
+    await (await signaling_server.connection(0)).send_str(answer)
+
+    error = await joined.failure()
+    assert isinstance(error, NoAnswer)
+    assert error.status_code == ""
+
+
 async def test_a_refused_socket_ends_the_join_with_its_body(channel, camera):
     async def wrongly_signed() -> str:
         return channel.url("viewer-1", secret_key="not the key")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -74,9 +75,10 @@ class Chain:
     services: dict[str, int]
     registry: TunnelRegistry = field(default_factory=lambda: TunnelRegistry("123456789012"))
     limits: Limits = QUICK
+    certificate: ssl.SSLContext | None = None  # the relay's
 
     async def open(self) -> None:
-        self.relay = TunnelRelay(self.registry)
+        self.relay = TunnelRelay(self.registry, ssl_context=self.certificate)
         await self.relay.start()
         self.stack.push_async_callback(self._close_relay)
         self.record, self.source_token, self.destination_token = self.registry.open(

@@ -161,7 +161,7 @@ class Watcher:
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._channels.append(channel)
-        channel.on("close", self._gone.set)
+        channel.on("close", lambda: self._channels.remove(channel))
 
         @channel.on("message")
         def echo(message: str | bytes) -> None:
