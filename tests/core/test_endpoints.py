@@ -39,7 +39,7 @@ def test_general_variable_stands_in_for_http_endpoints_only():
     ],
 )
 def test_wrong_url_names_the_endpoint_and_an_example(name, url):
-    with pytest.raises(FieldError, match="must look like|is not a URL") as caught:
+    with pytest.raises(FieldError, match=r"must look like|is not a URL") as caught:
         check_endpoint(name, url)
     assert name in caught.value.field
 

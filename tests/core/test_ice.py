@@ -41,9 +41,10 @@ def test_what_is_no_ice_uri_is_refused(text):
 @given(st.text())
 def test_any_text_is_a_uri_or_a_field_error(text):
     try:
-        assert IceUri.parse(text).port in range(1, 65536)
-    except FieldError as error:
-        assert error.value == text
+        uri = IceUri.parse(text)
+    except FieldError:
+        return
+    assert uri.port in range(1, 65536)
 
 
 @pytest.mark.parametrize(

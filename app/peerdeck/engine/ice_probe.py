@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ssl
 import statistics
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from aioice import stun
@@ -89,7 +89,7 @@ async def probe(
 
 async def probe_all(
     servers: Sequence[IceServer], timeout_s: float = 5.0, *, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[IceProbe]:
+) -> AsyncGenerator[IceProbe, None]:
     """Every URI of every server, at most MAX_AT_ONCE at a time; results as they come.
 
     timeout_s is each probe's own. Who stops iterating early closes the iterator

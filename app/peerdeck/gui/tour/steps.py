@@ -69,10 +69,9 @@ async def other_region(d: Driver) -> str:
     other = next(r.name for r in d.console.account.state.value.regions if r.name != home)
     for region in (other, home):
         await d.choose("account.region", region)
-        await d.until(
-            lambda region=region: d.console.account.region.name == region and _ready_channels(d),
-            f"the channels of {region}",
-        )
+        if d.console.account.region.name != region:
+            raise StepFailed(f"{region} was not taken")
+        await d.until(lambda: _ready_channels(d), f"the channels of {region}")
         names[region] = {c.name for c in d.console.channels.state.value.channels}
     if names[home] & names[other]:
         raise StepFailed("both regions show the same channels")
@@ -262,11 +261,11 @@ async def _fetch(port: int) -> str:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n")
     async with asyncio.timeout(COMMAND_S):
-        body = await reader.read()
+        answer = await reader.read()
     writer.close()
-    if not body.startswith(b"HTTP/1.1 200"):
+    if not answer.startswith(b"HTTP/1.1 200"):
         raise StepFailed("the device's web server did not answer")
-    return f"HTTP got {bytes_text(len(body))}"
+    return f"HTTP got {bytes_text(len(answer))}"
 
 
 async def _ssh(port: int) -> str:
