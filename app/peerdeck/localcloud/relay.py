@@ -7,6 +7,7 @@ relay_room.py's.
 
 import asyncio
 import logging
+import ssl
 import uuid
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -34,9 +35,20 @@ _log.setLevel(logging.ERROR)
 
 
 class TunnelRelay:
-    """WebSocket relay for every region's tunnels; `port` is known once it is started."""
+    """WebSocket relay for every region's tunnels; `port` is known once it is started.
 
-    def __init__(self, registry: TunnelRegistry, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    ssl_context: for wss, as the real service has it; plain ws without.
+    """
+
+    def __init__(
+        self,
+        registry: TunnelRegistry,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._ssl_context = ssl_context
         self._registry = registry
         self._host = host
         self.port = port
@@ -46,13 +58,14 @@ class TunnelRelay:
 
     @property
     def url(self) -> str:
-        return f"ws://{self._host}:{self.port}"
+        return f"{'wss' if self._ssl_context else 'ws'}://{self._host}:{self.port}"
 
     async def start(self) -> None:
         self._server = await ws_create_server(
             self._upgrade,
             self._host,
             self.port,
+            ssl=self._ssl_context,
             max_frame_size=MAX_WEBSOCKET_PAYLOAD,
             websocket_handshake_timeout=10,
             logger_name=_log,

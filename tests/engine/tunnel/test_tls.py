@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.engine.tunnel.tunnel_chain import Chain, Client, Server, port_of
 
-from peerdeck.engine.tunnel import TunnelUnreachable
+from peerdeck.core.secret import Secret
+from peerdeck.core.tunnel import Mode
+from peerdeck.engine.tunnel import TunnelProxy, TunnelUnreachable
 
 DATA = bytes(range(256)) * 65536  # 16 MiB
 
@@ -74,8 +76,25 @@ async def test_bulk_passes_over_tls_with_a_given_authority(pem, server_side):
 
 
 async def test_an_unknown_authority_is_refused_in_words(server_side):
+    # WORKAROUND: at the relay's end aiofastnet 1.2 hands the loop's exception handler a class in
+    # place of an exception, which logging cannot print. Goes when a release of it does not.
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
     async with AsyncExitStack() as stack:
         chain = Chain(stack, {"SSH": 1}, certificate=server_side)
         await chain.open()
-        with pytest.raises(TunnelUnreachable, match="certificate verify failed"):
+        with pytest.raises(TunnelUnreachable, match=r"CERTIFICATE_VERIFY_FAILED.*self-signed"):
             await chain.source()
+
+
+async def test_a_service_that_hangs_up_in_the_tls_handshake_is_unreachable():
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+
+    async def hang_up(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+
+    async with Server(hang_up) as server:
+        proxy = TunnelProxy(
+            mode=Mode.SOURCE, url=f"wss://127.0.0.1:{server.port}", access_token=Secret("t")
+        )
+        with pytest.raises(TunnelUnreachable):
+            await proxy.start()

@@ -1,6 +1,7 @@
 """TCP connections to a name that may have many addresses."""
 
 import asyncio
+import os
 import socket
 
 import aiohappyeyeballs
@@ -23,3 +24,11 @@ async def dial(host: str, port: int) -> socket.socket:
     return await aiohappyeyeballs.start_connection(
         addresses, happy_eyeballs_delay=_ATTEMPT_DELAY_S, interleave=1
     )
+
+
+def dial_problem(target: tuple[str, int] | None, error: OSError, deadline_s: float) -> str:
+    """What to tell people: "127.0.0.1:22: Connection refused"."""
+    if target is None:
+        return "no target is configured for this service"
+    words = os.strerror(error.errno) if error.errno else str(error)
+    return f"{target[0]}:{target[1]}: {words or f'no answer within {deadline_s:g} s'}"

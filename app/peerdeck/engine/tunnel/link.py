@@ -208,6 +208,27 @@ async def open_link(
     server and tunnel: WebSocket handshake".
     """
     link = Link(owner, limits, clock)
+    headers = [
+        ("Sec-WebSocket-Protocol", version.subprotocol),
+        ("access-token", access_token.reveal()),
+        ("client-token", client_token.reveal()),
+        ("User-Agent", "peerdeck"),
+    ]
+    address = f"{url.rstrip('/')}/tunnel?local-proxy-mode={mode.value}"
+    await _upgrade(link, address, headers, ssl_context, limits.connect_s)
+    if link.headers.get("sec-websocket-protocol") != version.subprotocol:
+        await link.aclose()
+        raise TunnelUnreachable(f"the service does not speak {version.subprotocol}")
+    return link
+
+
+async def _upgrade(
+    link: Link,
+    url: str,
+    headers: list[tuple[str, str]],
+    ssl_context: ssl.SSLContext | None,
+    deadline_s: float,
+) -> None:
     dialed: list[socket.socket] = []
 
     async def connect(parsed: WSParsedURL) -> socket.socket:
@@ -219,18 +240,13 @@ async def open_link(
         return link
 
     try:
-        async with asyncio.timeout(limits.connect_s):
+        async with asyncio.timeout(deadline_s):
             _, listener = await ws_connect(
                 upgraded,
-                f"{url.rstrip('/')}/tunnel?local-proxy-mode={mode.value}",
+                url,
                 ssl_context=ssl_context,
                 socket_factory=connect,
-                extra_headers=[
-                    ("Sec-WebSocket-Protocol", version.subprotocol),
-                    ("access-token", access_token.reveal()),
-                    ("client-token", client_token.reveal()),
-                    ("User-Agent", "peerdeck"),
-                ],
+                extra_headers=headers,
                 max_redirects=0,  # a redirect would carry the tokens to a stranger
                 max_frame_size=MAX_WEBSOCKET_PAYLOAD,
                 websocket_handshake_timeout=None,
@@ -240,18 +256,14 @@ async def open_link(
         raise _refusal(error) from None  # its context would keep the request with the tokens
     except TimeoutError:
         _hang_up(dialed)
-        raise TunnelUnreachable(f"no answer within {limits.connect_s:g} s") from None
+        raise TunnelUnreachable(f"no answer within {deadline_s:g} s") from None
     except (OSError, WSError, ssl.CertificateError) as error:
-        raise TunnelUnreachable(str(error)) from error
+        raise TunnelUnreachable(str(error) or type(error).__name__) from error
     except asyncio.CancelledError:
         _hang_up(dialed)
         raise
     if listener is None:
         raise TunnelUnreachable("the service hung up during the handshake")
-    if link.headers.get("sec-websocket-protocol") != version.subprotocol:
-        await link.aclose()
-        raise TunnelUnreachable(f"the service does not speak {version.subprotocol}")
-    return link
 
 
 def _refusal(error: WSHandshakeError) -> TunnelRefused | TunnelUnreachable:

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from peerdeck.engine.tasks import TaskSet
-from peerdeck.engine.tunnel.dialing import dial
+from peerdeck.engine.tunnel.dialing import dial, dial_problem
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
@@ -250,11 +249,11 @@ class Switchboard:
         if not isinstance(machine, SourceTunnel) or local not in self._locals:
             return
         identity = machine.open(local.service)
-        if identity is None:
+        if identity is None:  # V1 and V2: one per service; a half-closed one gives way
             for old in self._half_closed.of(local.service):
                 self._end(old)
             identity = machine.open(local.service)
-        if identity is None:  # V1 and V2: one connection per service
+        if identity is None:
             self._abort(local)
             return
         local.identity = identity
@@ -276,16 +275,13 @@ class Switchboard:
         traffic = self.traffic[local.service]
         try:
             if target is None:
-                raise OSError("no target is configured for this service")
+                raise OSError
             async with asyncio.timeout(self._limits.dial_s):
                 connection = await dial(*target)
             await self._loop.create_connection(lambda: local, sock=connection)
             traffic.problem = ""
         except OSError as error:  # TimeoutError is one
-            where = f"{target[0]}:{target[1]}" if target else local.service
-            words = os.strerror(error.errno) if error.errno else str(error)
-            words = words or f"no answer within {self._limits.dial_s:g} s"
-            traffic.problem = f"{where}: {words}"
+            traffic.problem = dial_problem(target, error, self._limits.dial_s)
             _log.info("dial of %s failed: %s", local.service, traffic.problem)
 
     def _dialed(self, local: LocalConnection) -> None:

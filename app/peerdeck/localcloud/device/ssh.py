@@ -1,5 +1,7 @@
 """SSH server of a thing: user demo, password demo or any key; its shell is shell.py's."""
 
+import contextlib
+
 import asyncssh
 
 from peerdeck.localcloud.device.shell import MAX_LINE, Shell
@@ -8,6 +10,7 @@ from peerdeck.localcloud.device.thing import Thing
 USER = "demo"
 _PASSWORD = "demo"  # noqa: S105  # it is written on the status page; nothing is behind it
 _MAX_CONNECTIONS = 200
+_KILLED = 128 + 15
 
 
 class SshService:
@@ -47,12 +50,13 @@ class SshService:
 
     async def _session(self, process: "asyncssh.SSHServerProcess[str]") -> None:
         shell = Shell(self._thing)
-        if process.command is not None:
-            reply = shell.run(process.command)
-            process.stdout.write(reply.text)
-            process.exit(reply.status)
-        else:
-            process.exit(await _converse(process, shell))
+        with contextlib.suppress(BrokenPipeError, asyncssh.ConnectionLost):  # the client has gone
+            if process.command is not None:
+                reply = shell.run(process.command)
+                process.stdout.write(reply.text)
+                process.exit(reply.status)
+            else:
+                process.exit(await _converse(process, shell))
 
 
 async def _converse(process: "asyncssh.SSHServerProcess[str]", shell: Shell) -> int:
@@ -71,6 +75,8 @@ async def _converse(process: "asyncssh.SSHServerProcess[str]", shell: Shell) -> 
             continue
         except asyncssh.TerminalSizeChanged:
             continue
+        except asyncssh.SignalReceived:
+            return _KILLED
         if not line:
             return status
         reply = shell.run(line[: MAX_LINE + 1].strip())
