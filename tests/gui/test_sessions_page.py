@@ -1,9 +1,13 @@
 """Sessions: watched, studied, left and joined again by real clicks."""
 
+import importlib
+import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pyqtgraph  # noqa: F401 - before a page asks for it: most tests have no loop to load it
 import pytest
 from PySide6.QtCore import QCoreApplication, QObject, QRect, Qt
 from PySide6.QtTest import QTest
@@ -278,6 +282,37 @@ def test_plots_are_made_at_the_first_look_and_rest_while_hidden(
     assert len(page.plots._plots[0].times) == 300
     page.views.setCurrentIndex(1)
     assert not page.plots._timer.isActive()
+
+
+def test_drawing_of_plots_is_loaded_beside_the_loop(
+    console: SimpleNamespace,
+    sessions: FakeSessions,
+    on_loop: OnLoop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded_by: list[str] = []
+
+    def load(name: str) -> None:
+        loaded_by.append(threading.current_thread().name)
+
+    async def body() -> None:
+        page = SessionsPage(console)
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, "pyqtgraph")
+            patch.setattr(importlib, "import_module", load)
+            sessions.set(session("front-door"))
+            page.show()
+            assert page.plots._plots == []
+            patch.undo()
+            patch.setattr(importlib, "import_module", load)
+            await page.tasks._tasks["plots"]
+        assert len(page.plots._plots) == 6
+        assert loaded_by
+        assert loaded_by[0] != threading.main_thread().name
+        await page.aclose()
+        page.close()
+
+    on_loop(body)
 
 
 def test_a_young_session_fills_its_plots(page: SessionsPage, sessions: FakeSessions) -> None:

@@ -118,6 +118,7 @@ class SessionsPage(Page):
         self.stage.video.watched.connect(self._watch)
         self.leave.clicked.connect(self._leave)
         self.data.sent.connect(self._send)
+        self.plots.wanted.connect(lambda: self.tasks.run("plots", self.plots.load()))
         self.pane.chosen.connect(lambda _: self.navigate.emit("channels", ""))
 
     # --- what the service says -------------------------------------------------------------

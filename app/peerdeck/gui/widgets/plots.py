@@ -1,12 +1,15 @@
 """Plots of a session's figures, to be studied: zoom, pan, one cursor through all."""
 
+import asyncio
+import importlib
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import shiboken6
-from PySide6.QtCore import QElapsedTimer, QTimer
+from PySide6.QtCore import QElapsedTimer, QTimer, Signal
 from PySide6.QtGui import QFontMetrics, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -176,8 +179,12 @@ def _time_axis() -> "pyqtgraph.AxisItem":
 class PlotsView(QWidget):
     """The last five minutes of every figure over one time axis.
 
-    Asks `history` once a second, only while visible; pyqtgraph is imported at the first showing.
+    Asks `history` once a second, only while visible. wanted(): they are to be seen for the first
+    time, and their owner awaits `load()`; that import would hold up the window for a third of a
+    second, and on a thread it does not.
     """
+
+    wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -222,10 +229,21 @@ class PlotsView(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not self._plots:
+        if not self._plots and "pyqtgraph" in sys.modules:
             self._build()
-        self.refresh()
-        self._timer.start()
+        if self._plots:
+            self.refresh()
+            self._timer.start()
+        else:
+            self.wanted.emit()
+
+    async def load(self) -> None:
+        """Imports what draws plots, and draws them if they are still to be seen."""
+        await asyncio.to_thread(importlib.import_module, "pyqtgraph")
+        if self.isVisible() and not self._plots:
+            self._build()
+            self.refresh()
+            self._timer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

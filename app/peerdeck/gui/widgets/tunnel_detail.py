@@ -1,7 +1,8 @@
 """One tunnel: its services here, its throughput, what it is, its tokens, its end."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QTimer, Signal
@@ -11,7 +12,7 @@ from peerdeck.core.quantities import age_text
 from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelLink
 from peerdeck.gui.models.tunnels import thing_text
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S
-from peerdeck.gui.widgets.buttons import Button, button_row
+from peerdeck.gui.widgets.buttons import Button, CopyButton, button_row
 from peerdeck.gui.widgets.cards import Card, KeyValueGrid, scrolled
 from peerdeck.gui.widgets.countdown import CountdownLabel
 from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, hairline
@@ -33,6 +34,12 @@ _STATES: Final = {
 }
 _MOST_DRAFTS: Final = 200
 _LIVE: Final = {LinkState.CONNECTING, LinkState.READY, LinkState.RECONNECTING}
+
+
+def set_tab_order(widgets: Sequence[QWidget]) -> None:
+    """Tab goes through `widgets` in this order."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)
 
 
 class TunnelDetail(QFrame):
@@ -173,9 +180,27 @@ class TunnelDetail(QFrame):
         if link is not None:
             self.throughput.show_rates(link.rate_up, link.rate_down, link.history)
         self._show_facts(tunnel)
+        if another:
+            set_tab_order(self.keyboard_order())
         if link is not None and link.problem is not None and link.problem is not self._told:
             self._told = link.problem
             self.note.say_problem(link.problem)
+
+    def keyboard_order(self) -> list[QWidget]:
+        """What can have the focus, in reading order."""
+        services = [part for card in self.cards.values() for part in card.keyboard_order()]
+        return [
+            self.connect_button,
+            self.disconnect_button,
+            self.note,
+            *services,
+            *self.facts.findChildren(CopyButton),
+            *self.tokens.buttons.values(),
+            self.confirm.keep,
+            self.confirm.go,
+            self.close_button,
+            self.delete_button,
+        ]
 
     def _keep_drafts(self) -> None:
         """Port and user name that were typed for the tunnel before are there when it returns."""
@@ -209,11 +234,6 @@ class TunnelDetail(QFrame):
             card.asked.connect(self.asked)
             self.cards[service] = card
             self._services.addWidget(card)
-        before: QWidget = self.disconnect_button
-        for card in self.cards.values():
-            for widget in card.keyboard_order():
-                QWidget.setTabOrder(before, widget)
-                before = widget
 
     def _show_facts(self, tunnel: Tunnel) -> None:
         show = self.facts.show_value
