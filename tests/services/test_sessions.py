@@ -8,6 +8,7 @@ from tests.waiting import until
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.session import STEPS, Phase
 from peerdeck.services.status import Status
+from peerdeck.wiring import devices_of
 
 
 async def arn_of(console, name: str) -> str:
@@ -48,6 +49,38 @@ async def test_join_shows_picture_telemetry_and_figures(console, arn):
     assert (picture.width, picture.height) == (640, 360)
     assert len({bytes(picture.data[i : i + 4]) for i in range(0, len(picture.data), 4001)}) > 5
     await console.sessions.leave(session_id)
+
+
+async def test_journal_tells_the_join_when_it_happens_and_how_long_it_took(console, arn):
+    session_id = console.sessions.join(arn)
+    await until(console.sessions.state, lambda s: s[0].steps and s[0].steps[-1].name == STEPS[-1])
+    entry = console.journal.entries.value[-1]
+    assert (entry.what, entry.ok) == ("Join front-door as viewer", True)
+    assert entry.took_ms == console.sessions.state.value[0].steps[-1].at_ms
+    assert "Answer received" in entry.detail
+    await console.sessions.leave(session_id)
+    assert console.journal.entries.value[-1].what == "Left front-door"
+
+
+async def test_camera_that_goes_ends_the_session_with_a_reason(console, cloud):
+    async with devices_of(cloud):
+        console.sessions.join(await arn_of(console, "front-door"))
+        await until(console.sessions.state, lambda s: s[0].phase is Phase.CONNECTED)
+    (session,) = await until(console.sessions.state, lambda s: s[0].phase is Phase.FAILED)
+    assert "camera" in session.problem.title
+    assert "Join again" in session.problem.remedy
+    assert not console.journal.entries.value[-1].ok
+
+
+async def test_bug_in_the_engine_is_a_calm_failure(console, arn, monkeypatch, caplog):
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("peerdeck.engine.viewer.ViewerSession", broken)
+    console.sessions.join(arn)
+    (session,) = await until(console.sessions.state, lambda s: s[0].phase is Phase.FAILED)
+    assert "fault of Peerdeck" in session.problem.title
+    assert "a bug" in caplog.text
 
 
 async def test_leave_then_join_again(console, arn):

@@ -1,6 +1,7 @@
 """Peer sessions: joined, measured once a second, left; several side by side."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from peerdeck.core.channel import CHANNEL_ARN, Role, region_of
 from peerdeck.core.errors import UserError
 from peerdeck.core.ice import IceRequest
 from peerdeck.core.observable import Observable
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.session import STEPS, Phase, Session
 from peerdeck.core.stats import PeerStats, Picture
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.account import AccountService
@@ -24,6 +25,7 @@ from peerdeck.services.journal import JournalService
 if TYPE_CHECKING:
     from peerdeck.engine.viewer import ViewerSession
 
+_log = logging.getLogger(__name__)
 HISTORY_S = 300
 SAMPLE_S = 1.0
 LEAVE_S = 2.0
@@ -40,6 +42,11 @@ class _Live:
     task: asyncio.Task[None] | None = None
     history: deque[PeerStats] = field(default_factory=lambda: deque(maxlen=HISTORY_S))
     on_frame: Callable[[], None] | None = None
+    joined: bool = False  # and recorded
+
+
+def _steps_text(session: Session) -> str:
+    return "\n".join(f"{s.at_ms:8.0f} ms  {s.name}  {s.detail}" for s in session.steps)
 
 
 class SessionsService:
@@ -148,20 +155,43 @@ class SessionsService:
         from peerdeck.services.explain_peer import EXPLAINED, explain_peer
 
         name = live.session.channel
+        problem: UserError | None = None
         try:
-            with self._journal.timed("session", f"Join {name} as viewer") as result:
-                try:
-                    await self._join(live)
-                except EXPLAINED as error:
-                    raise explain_peer(error, name) from error
-                steps = live.session.steps
-                result.text = f"over after {len(steps)} steps"
-                result.detail = "\n".join(f"{s.at_ms:8.0f} ms  {s.name} {s.detail}" for s in steps)
+            await self._join(live)
         except UserError as error:
-            self._change(live, phase=Phase.FAILED, problem=error, signaling="closed")
-            return
-        if live.session.is_live:
+            problem = error
+        except EXPLAINED as error:
+            problem = explain_peer(error, name)
+        except Exception:  # noqa: BLE001  a bug of ours must not leave a session joining for ever
+            _log.exception("session on %s failed", name)
+            problem = UserError("The session failed by a fault of Peerdeck's own.", "Join again.")
+        if problem is not None:
+            self._record_failure(live, problem)
+            self._change(live, phase=Phase.FAILED, problem=problem, signaling="closed")
+        elif live.session.is_live:
             self._change(live, phase=Phase.LEFT, signaling="closed")
+
+    def _record_failure(self, live: _Live, problem: UserError) -> None:
+        name = live.session.channel
+        what = f"Session on {name}" if live.joined else f"Join {name} as viewer"
+        detail = "\n".join(
+            filter(None, (problem.remedy, problem.detail, _steps_text(live.session)))
+        )
+        self._journal.record("session", what, ok=False, result=problem.title, detail=detail)
+
+    def _record_join(self, live: _Live) -> None:
+        """Once, with the first frame."""
+        first = next((s for s in live.session.steps if s.name == STEPS[-1]), None)
+        if first is None or live.joined:
+            return
+        live.joined = True
+        self._journal.record(
+            "session",
+            f"Join {live.session.channel} as viewer",
+            took_ms=first.at_ms,
+            result=f"first frame {first.detail}".strip(),
+            detail=_steps_text(live.session),
+        )
 
     async def _join(self, live: _Live) -> None:
         from peerdeck.engine.viewer import ViewerSession
@@ -216,6 +246,7 @@ class SessionsService:
             telemetry=viewer.telemetry,
             messages=viewer.messages,
         )
+        self._record_join(live)
 
     def _change(self, live: _Live, **fields: object) -> None:
         live.session = replace(live.session, **fields)  # type: ignore[arg-type]

@@ -295,7 +295,7 @@ async def _ssh(port: int) -> str:
             *("-o", f"UserKnownHostsFile={folder}/known", "-i", key),
             *("-p", str(port), "demo@127.0.0.1", "status"),
         )
-    return f"ssh ran “status” ({output.splitlines()[0].strip()})"
+    return f"ssh ran “status” ({' '.join(output.splitlines()[0].split())})"
 
 
 async def _run(*command: str) -> str:
