@@ -61,10 +61,12 @@ def test_an_unknown_choice_follows_the_system() -> None:
     assert theme().choice == "system"
 
 
-def test_style_sheets_name_no_colour_of_their_own() -> None:
+def test_style_sheets_name_no_colour_and_no_size_of_their_own() -> None:
     for path in assets.style_sheets():
         text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert not re.search(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(", text), path.name
+        # Hairlines and focus borders are as thin as a screen can draw; all else is a token.
+        assert not re.search(r"\b(?:[3-9]|\d\d+)px", text), path.name
 
 
 def test_nothing_but_the_theme_names_a_colour() -> None:

@@ -217,6 +217,7 @@ def _style_sheet(tokens: Tokens) -> str:
         "gap_s": f"{GAP_S}px",
         "gap_m": f"{GAP_M}px",
         "gap_l": f"{GAP_L}px",
+        "gap_xl": f"{GAP_XL}px",
         "item_gap": f"{GAP_S - 3}px",
         "radius": f"{RADIUS}px",
         "radius_s": f"{RADIUS - 2}px",
@@ -224,8 +225,15 @@ def _style_sheet(tokens: Tokens) -> str:
         # Inner heights: a border of 1 px lies above and below.
         "control": f"{CONTROL - 2}px",
         "field_height": f"{ROW - 2}px",
+        # A focused button's border is 2 px and must not move its text.
+        "focus_padding": f"{GAP_M - 1}px",
+        "focus_height": f"{CONTROL - 4}px",
         "icon": f"{ICON_S}px",
+        "icon_l": f"{ICON_L}px",
+        "icon_padding": f"{(ROW - ICON_S) // 2 - 1}px",
+        "scroller": f"{2 * GAP_XL}px",
         "arrow": f"{GAP_M}px",
+        "arrow_s": f"{GAP_M - 2}px",
     }
     for glyph, token in (
         ("chevron-down", tokens.muted),
