@@ -1,8 +1,10 @@
 """Other people's TURN clients through the TURN server: aioice, coturn's uclient, aiortc."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator, Iterable
+import ssl
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 
+from peerdeck.localcloud.authority import Authority
 from peerdeck.localcloud.turn import TurnServer
 
 Address = tuple[str, int]
@@ -47,9 +50,14 @@ class Heard(asyncio.DatagramProtocol):
         self.lost.set()
 
 
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.fresh()
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[TurnServer]:
-    server = TurnServer()
+async def server(authority: Authority) -> AsyncIterator[TurnServer]:
+    server = TurnServer(tls=authority.server_context())
     await server.start()
     yield server
     await server.aclose()
@@ -63,14 +71,20 @@ async def echo() -> AsyncIterator[Echo]:
     protocol.transport.close()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 @pytest.mark.parametrize("size", [1, 5, 1200])
 async def test_aioice_talks_through_a_relay(
-    server: TurnServer, echo: Echo, transport: str, size: int
+    server: TurnServer, authority: Authority, echo: Echo, transport: str, size: int
 ) -> None:
     username, password = server.issue()
+    tls = transport == "tls"
     endpoint, heard = await turn.create_turn_endpoint(
-        Heard, ("127.0.0.1", server.port), username, password, transport=transport
+        Heard,
+        ("127.0.0.1", server.tls_port if tls else server.port),
+        username,
+        password,
+        transport="tcp" if tls else transport,
+        ssl=authority.client_context() if tls else False,
     )
     payload = bytes(range(256)) * 5
     endpoint.sendto(payload[:size], echo.address)
@@ -81,18 +95,48 @@ async def test_aioice_talks_through_a_relay(
     assert server.allocations == 0
 
 
+async def test_tls_shows_a_certificate_that_only_its_authority_vouches_for(
+    server: TurnServer, authority: Authority
+) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.open_connection(
+            "127.0.0.1", server.tls_port, ssl=Authority.fresh().client_context()
+        )
+    _, writer = await asyncio.open_connection(
+        "localhost", server.tls_port, ssl=authority.client_context()
+    )
+    assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_closing_ends_tls_connections(server: TurnServer, authority: Authority) -> None:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", server.tls_port, ssl=authority.client_context()
+    )
+    await server.aclose()
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    assert server.tls_port == 0
+    writer.close()
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        await writer.wait_closed()
+
+
 async def test_aioice_is_told_of_a_wrong_password(server: TurnServer) -> None:
     username, _ = server.issue()
     with pytest.raises(stun.TransactionFailed, match="401 - Unauthorized"):
         await turn.create_turn_endpoint(Heard, ("127.0.0.1", server.port), username, "wrong")
 
 
-async def uclient(server: TurnServer, echo: Echo, arguments: Iterable[str]) -> str:
+async def uclient(server: TurnServer, echo: Echo, arguments: Collection[str]) -> str:
     """Output of coturn's test client, which must succeed."""
     username, password = server.issue()
+    port = server.tls_port if "-S" in arguments else server.port
     process = await asyncio.create_subprocess_exec(
         *("turnutils_uclient", *arguments, "-c", "-u", username, "-w", password),
-        *("-p", str(server.port), "-e", "127.0.0.1", "-r", str(echo.address[1]), "127.0.0.1"),
+        *("-p", str(port), "-e", "127.0.0.1", "-r", str(echo.address[1]), "127.0.0.1"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -113,6 +157,8 @@ async def test_coturns_client_loses_nothing(server: TurnServer, echo: Echo) -> N
         "channels over TCP": "-t",
         "indications over UDP": "-s",
         "indications over TCP": "-t -s",
+        "channels over TLS": "-t -S",
+        "indications over TLS": "-t -s -S",
         "client to client over UDP": "-y -m 2",
         "client to client over TCP": "-y -m 2 -t",
     }

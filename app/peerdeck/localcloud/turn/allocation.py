@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from peerdeck.localcloud.turn.faults import TurnFaults
 from peerdeck.localcloud.turn.wire import Address, StunError, data_indication
 
 PERMISSION_LIFETIME_S = 300.0  # RFC 8656 §9
@@ -46,7 +47,13 @@ class Allocation(asyncio.DatagramProtocol):
     """
 
     def __init__(
-        self, client: Client, username: str, transaction_id: bytes, clock: Callable[[], float]
+        self,
+        client: Client,
+        username: str,
+        transaction_id: bytes,
+        *,
+        clock: Callable[[], float],
+        faults: TurnFaults,
     ) -> None:
         self.client = client
         self.username = username
@@ -56,6 +63,7 @@ class Allocation(asyncio.DatagramProtocol):
         self.relayed: Address = ("", 0)
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._clock = clock
+        self._faults = faults
         self._transport: asyncio.DatagramTransport | None = None
         self._paused = False
         self._permissions: dict[str, float] = {}
@@ -120,17 +128,33 @@ class Allocation(asyncio.DatagramProtocol):
             self._send(payload, peer)
 
     def _send(self, payload: bytes, peer: Address) -> None:
+        path = self._faults.to_peer
+        if path is None:
+            self._put(payload, peer)
+        else:
+            path.carry(lambda: self._put(payload, peer))
+
+    def _put(self, payload: bytes, peer: Address) -> None:
         if self._transport is not None and not self._paused:
             self._transport.sendto(payload, peer)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if self._permissions.get(addr[0], 0.0) <= (now := self._clock()) or self.ends_at <= now:
             return
+        if self._faults.silent_turn:
+            return
         number = self._numbers.get(addr)
         if number is not None and self._channels[number].ends_at > now:
-            self.client.relay(number.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data)
+            packet = number.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data
         elif len(data) <= 65_000:  # room for the indication's own attributes
-            self.client.relay(data_indication(addr, data))
+            packet = data_indication(addr, data)
+        else:
+            return
+        path = self._faults.to_client
+        if path is None:
+            self.client.relay(packet)
+        else:
+            path.carry(lambda: self.client.relay(packet))
 
     def _forget_ended(self) -> None:
         now = self._clock()

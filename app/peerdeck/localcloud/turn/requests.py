@@ -10,6 +10,7 @@ from aioice import stun
 from peerdeck.localcloud.turn.addresses import OwnAddresses
 from peerdeck.localcloud.turn.allocation import Allocation, Client
 from peerdeck.localcloud.turn.credentials import Credentials
+from peerdeck.localcloud.turn.faults import TurnFaults
 from peerdeck.localcloud.turn.wire import (
     CHANNEL_NUMBERS,
     UDP_RELAY,
@@ -46,7 +47,10 @@ class _Exchange:
 class Requests:
     """Owns the allocations. `run()` must be running: it makes them, one after the other."""
 
-    def __init__(self, credentials: Credentials, host: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, credentials: Credentials, host: str, clock: Callable[[], float], faults: TurnFaults
+    ) -> None:
+        self._faults = faults
         self._credentials = credentials
         self._host = host
         self._clock = clock
@@ -75,7 +79,7 @@ class Requests:
     def handle(self, client: Client, data: bytes) -> None:
         """A STUN message, or garbage, from `client`. Never raises."""
         packet = parse(data)
-        if packet is None:
+        if packet is None or self._is_silent(packet):
             return
         if packet.message.message_class == stun.Class.REQUEST:
             exchange = _Exchange(client, packet)
@@ -89,8 +93,9 @@ class Requests:
     def relay_channel(self, transport_name: str, address: Address, data: bytes) -> None:
         """ChannelData from the client at `address`: the hot path."""
         allocation = self._allocations.get((transport_name, address))
-        if allocation is not None and not allocation.is_over:
-            allocation.relay_channel(data)
+        if allocation is None or allocation.is_over or self._faults.silent_turn:
+            return
+        allocation.relay_channel(data)
 
     def has_allocation(self, client: Client) -> bool:
         return self._allocation_of(client) is not None
@@ -112,6 +117,11 @@ class Requests:
         for allocation in allocations:
             self.release(allocation.client)
         return [allocation.lost for allocation in allocations]
+
+    def _is_silent(self, packet: Packet) -> bool:
+        if packet.message.message_method == stun.Method.BINDING:
+            return self._faults.silent_stun
+        return self._faults.silent_turn
 
     def _answer(self, exchange: _Exchange) -> None:
         packet, client = exchange.packet, exchange.client
@@ -174,7 +184,13 @@ class Requests:
             client.send(existing.answer)
             return
         lifetime_s = self._check_allocate(exchange.packet)
-        allocation = Allocation(client, exchange.username, message.transaction_id, self._clock)
+        allocation = Allocation(
+            client,
+            exchange.username,
+            message.transaction_id,
+            clock=self._clock,
+            faults=self._faults,
+        )
         try:
             await allocation.open(self._host, even=exchange.packet.even_port is not None)
         except OSError:
@@ -202,6 +218,8 @@ class Requests:
         if packet.family not in {None, _IPV4}:
             raise StunError(440, "Address Family not Supported")
         if packet.even_port:  # the next port is to be reserved too: RFC 8656 §7.2, step 8
+            raise StunError(508, "Insufficient Capacity")
+        if self._faults.no_allocations:
             raise StunError(508, "Insufficient Capacity")
         self.sweep()
         if len(self._allocations) >= MAX_ALLOCATIONS:
@@ -247,6 +265,8 @@ class Requests:
     def _check_peer(self, peer: Address) -> None:
         if ":" in peer[0]:
             raise StunError(443, "Peer Address Family Mismatch")
+        if self._faults.forbidden:
+            raise StunError(403, "Forbidden")
         if not self._own.allows(peer[0]):
             raise StunError(403, "Forbidden: only this machine's addresses are relayed to")
 
