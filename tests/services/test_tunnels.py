@@ -149,3 +149,14 @@ async def test_leaving_the_region_keeps_the_proxy(console, opened):
     port = ports(console, opened)["SSH"]
     console.account.select_region("us-east-1")
     assert (await ssh_banner(port)).startswith(b"SSH-2.0-")
+
+
+async def test_changing_the_region_amid_loading_loads_the_other_one(console):
+    home = console.account.region.name
+    for region in ("us-east-1", home, "us-east-1", home):
+        console.account.select_region(region)
+        await until(console.tunnels.state, lambda s: s.status is Status.LOADING)
+        for _ in range(5):
+            await asyncio.sleep(0)  # so that the first call is on its way
+    state = await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    assert {tunnel.arn.split(":")[3] for tunnel in state.tunnels} == {home}

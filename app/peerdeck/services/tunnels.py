@@ -78,6 +78,7 @@ class TunnelsService:
         for task in (self._loading, self._polling):
             if task is not None:
                 task.cancel()
+        self._loading = None  # it is still ending; nobody may wait for it in place of a new one
         status = Status.FAILED if account.problem else Status.IDLE
         self._publish(status=status, tunnels=(), loaded_at=0.0, problem=account.problem)
         if account.usable:
