@@ -133,11 +133,11 @@ def test_model_keeps_its_promises(
     run: Run, tunnels: FakeTunnels, qtmodeltester: ModelTester
 ) -> None:
     async def body(page: TunnelsPage) -> None:
-        qtmodeltester.check(page.model, force_py=True)
+        qtmodeltester.check(page.list.model, force_py=True)
         tunnels.publish(tunnels=(GATE, PUMP, tunnel("kiosk-3", number=3)))
         tunnels.publish(links={PUMP.id: link()})
         tunnels.publish(tunnels=(PUMP,))
-        page.model.set_filter("pump")
+        page.list.model.set_filter("pump")
 
     run(body)
 
@@ -146,15 +146,14 @@ def test_list_tells_ends_time_left_and_rates(run: Run, tunnels: FakeTunnels) -> 
     tunnels.publish(links={PUMP.id: link(rate_up=20_000.0, rate_down=1_400_000.0)})
 
     async def body(page: TunnelsPage) -> None:
-        place = page.model.place_of(PUMP.id)
-        texts = [page.model.data(page.model.index(place, c)) for c in range(7)]
+        model = page.list.model
+        cells = [model.index(model.place_of(PUMP.id), column) for column in range(7)]
+        texts = [model.data(cell) for cell in cells]
         assert texts[0] == "pump-07"
         assert texts[1] == "SSH, HTTP"
         assert texts[4] == "11:00:00"
         assert texts[5:] == ["1.4 MB/s", "20.0 kB/s"]
-        tips = [
-            page.model.data(page.model.index(place, c), Qt.ItemDataRole.ToolTipRole) for c in (2, 3)
-        ]
+        tips = [model.data(cell, Qt.ItemDataRole.ToolTipRole) for cell in cells[2:4]]
         assert tips == ["Source is connected", "Destination is connected"]
 
     run(body)
@@ -398,7 +397,7 @@ def test_a_deleted_tunnel_leaves_list_and_detail(run: Run, tunnels: FakeTunnels)
         assert page.detail.confirm.question == "Delete tunnel pump-07?"
         click(page, "tunnels.confirm.go")
         await settled(page)
-        assert page.model.place_of(PUMP.id) == -1
+        assert page.list.model.place_of(PUMP.id) == -1
         assert not page.detail.isVisible()
 
     run(body)
@@ -468,41 +467,41 @@ def test_a_refused_request_loses_nothing(run: Run, tunnels: FakeTunnels) -> None
 def test_every_state_of_the_list_is_told(run: Run, tunnels: FakeTunnels) -> None:
     async def body(page: TunnelsPage) -> None:
         tunnels.publish(tunnels=())
-        assert page.pane.state == "empty"
+        assert page.list.pane.state == "empty"
         click(page, "tunnels.pane.message.open")
         assert page.form.isVisible()
         page.back()
         tunnels.publish(status=Status.LOADING, loaded_at=0.0)
-        assert page.pane.state == "loading"
+        assert page.list.pane.state == "loading"
         tunnels.publish(status=Status.FAILED, problem=REFUSED)
-        assert page.pane.state == "error"
+        assert page.list.pane.state == "error"
         click(page, "tunnels.pane.message.retry")
         await settled(page)
         assert tunnels.calls[-1] == ("refresh",)
         tunnels.publish(tunnels=(PUMP,), loaded_at=NOW - 180)
-        assert page.pane.is_stale
-        assert page.pane.stale.text == f"As of 3 min ago. {REFUSED.title}"
+        assert page.list.pane.is_stale
+        assert page.list.pane.stale.text == f"As of 3 min ago. {REFUSED.title}"
 
     run(body)
 
 
 def test_filter_finds_things_and_services(run: Run) -> None:
     async def body(page: TunnelsPage) -> None:
-        QTest.keyClicks(page.filter, "http")
-        assert [row.tunnel.thing for row in page.model.shown] == ["pump-07"]
-        QTest.keyClicks(page.filter, "zzz")
-        assert page.pane.state == "empty"
+        QTest.keyClicks(page.list.filter, "http")
+        assert [row.tunnel.thing for row in page.list.model.shown] == ["pump-07"]
+        QTest.keyClicks(page.list.filter, "zzz")
+        assert page.list.pane.state == "empty"
         click(page, "tunnels.pane.message.clear")
-        assert page.model.rowCount() == 2
+        assert page.list.model.rowCount() == 2
 
     run(body)
 
 
 def test_time_left_ticks_only_while_it_is_seen(run: Run) -> None:
     async def body(page: TunnelsPage) -> None:
-        assert page._timer.isActive()
+        assert page.list.timer.isActive()
         page.hide()
-        assert not page._timer.isActive()
+        assert not page.list.timer.isActive()
 
     run(body)
 

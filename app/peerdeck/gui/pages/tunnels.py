@@ -4,33 +4,26 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget
 
 from peerdeck.core.errors import FieldError, UserError
-from peerdeck.core.quantities import age_text
 from peerdeck.core.tunnel import Mode, Tunnel, TunnelRequest
-from peerdeck.gui.models.rows import RowsModel
-from peerdeck.gui.models.tunnels import TunnelRow, thing_text, tunnel_columns, tunnel_rows
+from peerdeck.gui.models.tunnels import thing_text
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.service_uses import ServiceUses
 from peerdeck.gui.theme import GAP_S
 from peerdeck.gui.widgets.buttons import Button, IconButton
 from peerdeck.gui.widgets.cards import Card, SectionHeader
-from peerdeck.gui.widgets.fields import SearchField
-from peerdeck.gui.widgets.state import Message, StatePane
-from peerdeck.gui.widgets.table import DataTable
+from peerdeck.gui.widgets.state import Message
 from peerdeck.gui.widgets.tunnel_detail import TunnelDetail
 from peerdeck.gui.widgets.tunnel_form import TunnelForm
-from peerdeck.services.status import Status
+from peerdeck.gui.widgets.tunnel_list import TunnelList
 
 if TYPE_CHECKING:
     from peerdeck.services.tunnels import TunnelsState
     from peerdeck.wiring import Console
 
-_SEARCH_WIDTH: Final = 220
-_TICK_MS: Final = 1000
 _DEMO_USER: Final = "demo"
 _BUSY: Final = {
     "connect": "Connecting…",
@@ -39,34 +32,6 @@ _BUSY: Final = {
     "close": "Closing…",
     "delete": "Deleting…",
 }
-
-
-def show_list_state(
-    pane: StatePane, state: "TunnelsState", *, matches: int, age: str, searched: str
-) -> None:
-    """matches: rows after the filter. age: of the list that is there, "" for none yet."""
-    if state.problem is not None and age:
-        pane.show_stale(f"As of {age}. {state.problem.title}")
-    elif state.problem is not None:
-        pane.show_problem(state.problem)
-    elif matches:
-        pane.show_ready()
-    elif state.tunnels:
-        pane.show_empty(
-            "search",
-            f"No tunnel matches “{searched}”.",
-            "The filter looks at things and services.",
-            (("clear", "Clear the filter"),),
-        )
-    elif state.status is Status.READY:
-        pane.show_empty(
-            "tunnels",
-            "No tunnel in this region.",
-            "A tunnel leads to SSH, HTTP or any other TCP service of a device.",
-            (("open", "Open tunnel"),),
-        )
-    else:
-        pane.show_loading()
 
 
 class TunnelsPage(Page):
@@ -85,36 +50,26 @@ class TunnelsPage(Page):
         self._clock = clock
         self._uses = uses or ServiceUses()
         self._known: dict[Mode, bool] = {}
-        self.model: RowsModel[TunnelRow] = RowsModel(
-            tunnel_columns(clock), lambda row: row.tunnel.id, self
-        )
-        self.table = DataTable(self.model)
-        self.table.setObjectName("tunnels.table")
-        self.pane = StatePane(self.table, "tunnels.pane")
+        self.list = TunnelList(self, clock)
+        self.table = self.list.table
         self.detail = TunnelDetail(clock=clock)
         self.form = TunnelForm()
         self.nothing = Message()
         self.nothing.tell(
             "tunnels", "No tunnel is chosen.", "Choose one in the list to connect to its services."
         )
-        self.filter = SearchField("Filter tunnels", self)
         self.open_button = Button("Open tunnel", icon="plus")
         self.refresh_button = IconButton("refresh", "Refresh", "F5")
-        self._timer = QTimer(self)
-        self._timer.setInterval(_TICK_MS)
-        self._timer.timeout.connect(self.model.tick)
         self._lay_out()
         self._connect()
         self.remember_columns(self.table)
         self.following.follow(console.tunnels.state, self._follow)
 
     def _lay_out(self) -> None:
-        self.filter.setObjectName("tunnels.filter")
-        self.filter.setFixedWidth(_SEARCH_WIDTH)
         self.open_button.setObjectName("tunnels.open")
         self.refresh_button.setObjectName("tunnels.refresh")
         header = SectionHeader(
-            "Tunnels", self.filter, self.open_button, self.refresh_button, font="heading"
+            "Tunnels", self.list.filter, self.open_button, self.refresh_button, font="heading"
         )
         self._count = header.remark
         self.side = QStackedWidget()
@@ -125,7 +80,7 @@ class TunnelsPage(Page):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.setHandleWidth(GAP_S)
-        split.addWidget(self.pane)
+        split.addWidget(self.list)
         split.addWidget(self.side)
         split.setStretchFactor(0, 6)
         split.setStretchFactor(1, 5)
@@ -138,13 +93,11 @@ class TunnelsPage(Page):
     def _connect(self) -> None:
         self.open_button.clicked.connect(self.show_form)
         self.refresh_button.clicked.connect(self.refresh)
-        self.filter.textChanged.connect(self._filter)
-        self.filter.left_downwards.connect(self._to_table)
-        self.pane.chosen.connect(self._pane_asked)
+        self.list.filter.left_downwards.connect(self._to_table)
+        self.list.asked.connect(lambda key: self.show_form() if key == "open" else self.refresh())
+        self.list.changed.connect(self._show_list)
         self.table.selected.connect(self._chosen)
         self.table.opened.connect(lambda _: self.detail.connect_button.setFocus())
-        self.table.add_copy_action("tunnel ID", lambda row: row.tunnel.id, "Ctrl+C")
-        self.table.add_copy_action("ARN", lambda row: row.tunnel.arn)
         self.form.cancelled.connect(self._leave_form)
         self.form.submitted.connect(self._open)
         detail = self.detail
@@ -164,27 +117,15 @@ class TunnelsPage(Page):
     # --- what the service says -------------------------------------------------------------
 
     def _follow(self, state: "TunnelsState") -> None:
-        first = not self.model.total
-        self.model.set_rows(tunnel_rows(state.tunnels, state.links))
-        if first and state.tunnels and not self.table.selected_id:
-            self.table.select_first()
+        self.list.show_state(state)
         self._show_chosen()
-        self._show_state(state)
+        self._show_list()
 
-    def _show_state(self, state: "TunnelsState") -> None:
-        shown, total = self.model.rowCount(), self.model.total
-        self._count.setText(f"{shown:,} of {total:,}" if shown != total else f"{total or ''}")
-        self.filter.setEnabled(bool(total))
-        age = age_text(self._clock() - state.loaded_at) if state.loaded_at else ""
-        words = self.filter.text().strip()
-        show_list_state(self.pane, state, matches=shown, age=age, searched=words)
+    def _show_list(self) -> None:
+        self._count.setText(self.list.count_text)
         # Beside an empty list there is nothing to be chosen, but a form may be open.
-        nothing = self.side.currentWidget() is self._nothing and self.pane.state != "ready"
+        nothing = self.side.currentWidget() is self._nothing and self.list.pane.state != "ready"
         self.side.setVisible(not nothing)
-
-    def _filter(self, text: str) -> None:
-        self.model.set_filter(text)
-        self._show_state(self.console.tunnels.state.value)
 
     @property
     def _id(self) -> str:
@@ -240,8 +181,8 @@ class TunnelsPage(Page):
         self.tasks.run("refresh", self.console.tunnels.refresh())
 
     def open_item(self, argument: str) -> None:
-        self.side.setCurrentWidget(self.detail)
-        self.table.select_id(argument)
+        if self.table.select_id(argument):
+            self.side.setCurrentWidget(self.detail)
 
     def back(self) -> bool:
         if self.side.currentWidget() is self.form:
@@ -256,16 +197,8 @@ class TunnelsPage(Page):
 
     def _leave_form(self) -> None:
         self.side.setCurrentWidget(self.detail if self._tunnel() else self._nothing)
-        self._show_state(self.console.tunnels.state.value)
+        self._show_list()
         self.open_button.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _pane_asked(self, key: str) -> None:
-        if key == "open":
-            self.show_form()
-        elif key == "clear":
-            self.filter.clear()
-        else:
-            self.refresh()
 
     def _to_table(self) -> bool:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -282,7 +215,7 @@ class TunnelsPage(Page):
             raise UserError(str(error), "Change the field and try again.") from error
         self.form.clear()
         self.side.setCurrentWidget(self.detail)
-        self.filter.clear()
+        self.list.filter.clear()
         self.table.select_id(tunnel_id)
         self.detail.note.say("ok", "The tunnel is open. Connect to use its services.")
         self.detail.connect_button.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -344,11 +277,3 @@ class TunnelsPage(Page):
             self.detail.note.say_problem(problem, "" if here else "Rotate and connect")
         else:
             self.note.say_problem(problem)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self._timer.start()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self._timer.stop()
