@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from tests.waiting import until
 
+from peerdeck.cloud.tunneling import SecureTunneling
 from peerdeck.core.errors import FieldError, UserError
-from peerdeck.core.tunnel import LinkState, Mode, TunnelRequest
+from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelRequest
 from peerdeck.services.status import Status
 
 REQUEST = TunnelRequest(
@@ -151,12 +152,20 @@ async def test_leaving_the_region_keeps_the_proxy(console, opened):
     assert (await ssh_banner(port)).startswith(b"SSH-2.0-")
 
 
-async def test_changing_the_region_amid_loading_loads_the_other_one(console):
-    home = console.account.region.name
-    for region in ("us-east-1", home, "us-east-1", home):
-        console.account.select_region(region)
-        await until(console.tunnels.state, lambda s: s.status is Status.LOADING)
-        for _ in range(5):
-            await asyncio.sleep(0)  # so that the first call is on its way
+async def test_changing_the_region_amid_loading_loads_the_other_one(console, monkeypatch):
+    await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    real, asked = SecureTunneling.describe, asyncio.Event()
+
+    async def held(self: SecureTunneling, tunnel_id: str) -> Tunnel:
+        asked.set()
+        await asyncio.Event().wait()
+        return await real(self, tunnel_id)
+
+    monkeypatch.setattr(SecureTunneling, "describe", held)
+    console.account.select_region("us-east-1")
+    async with asyncio.timeout(5):
+        await asked.wait()
+    monkeypatch.setattr(SecureTunneling, "describe", real)
+    console.account.select_region("eu-west-1")
     state = await until(console.tunnels.state, lambda s: s.status is Status.READY)
-    assert {tunnel.arn.split(":")[3] for tunnel in state.tunnels} == {home}
+    assert {tunnel.arn.split(":")[3] for tunnel in state.tunnels} == {"eu-west-1"}
