@@ -197,3 +197,48 @@ def on_loop(qapp: QApplication) -> Callable[[Callable[[], Awaitable[Any]]], Any]
 def servers() -> tuple[IceServer, ...]:
     """One STUN server and three TURN URIs under one password, with almost 5 minutes left."""
     return ice_servers(time.time() + 299)
+
+
+@pytest.fixture
+def tunnels(console: SimpleNamespace) -> Any:
+    """Two open tunnels in the console; see page_fakes."""
+    from tests.gui.page_fakes import FakeTunnels
+    from tests.gui.tunnel_desk import GATE, PUMP
+
+    console.tunnels = FakeTunnels(PUMP, GATE)
+    return console.tunnels
+
+
+@pytest.fixture
+def desk() -> Any:
+    """A terminal and a browser that only remember."""
+    from tests.gui.tunnel_desk import Desk
+
+    return Desk()
+
+
+@pytest.fixture
+def run(on_loop: Callable[..., Any], console: SimpleNamespace, tunnels: Any, desk: Any) -> Any:
+    """Runs a test's body with a tunnels page whose tasks have settled, and closes it."""
+    from tests.gui.tunnel_desk import settled
+
+    from peerdeck.gui.pages.service_uses import ServiceUses
+    from peerdeck.gui.pages.tunnels import TunnelsPage
+
+    def go(body: Callable[[Any], Awaitable[None]]) -> None:
+        async def whole() -> None:
+            uses = ServiceUses(terminal=desk.terminal, browser=desk.browser)
+            page = TunnelsPage(console, clock=lambda: NOW, uses=uses)
+            page.resize(940, 560)
+            page.show()
+            await settled(page)
+            try:
+                await body(page)
+            finally:
+                await page.aclose()
+                page.close()
+                page.deleteLater()
+
+        on_loop(whole)
+
+    return go

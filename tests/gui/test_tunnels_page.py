@@ -1,145 +1,33 @@
-"""Tunnels: opened, connected, used, rotated and closed by real clicks."""
+"""Tunnels: connected, used, rotated and closed by real clicks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QLineEdit, QSpinBox
 from pytestqt.modeltest import ModelTester
-from pytestqt.qtbot import QtBot
-from tests.gui.page_fakes import NOW, FakeTunnels, link, tunnel
+from tests.gui.page_fakes import FakeTunnels, link, tunnel
+from tests.gui.tunnel_desk import GATE, PUMP, REFUSED, Desk, Run, click, find, settled
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.settings import Settings
-from peerdeck.core.tunnel import LinkState, Mode, TunnelRequest
-from peerdeck.gui.pages.service_uses import ServiceUses
+from peerdeck.core.tunnel import LinkState, Mode
+from peerdeck.gui.models.rows import RowsModel
+from peerdeck.gui.models.tunnels import tunnel_columns, tunnel_rows
 from peerdeck.gui.pages.tunnels import TunnelsPage
-from peerdeck.gui.widgets.tunnel_form import parse_services, parse_tags
-from peerdeck.services.status import Status
-
-OnLoop = Callable[[Callable[[], Awaitable[Any]]], Any]
-PUMP, GATE = tunnel("pump-07", number=1), tunnel("gate-12", number=2, services=("SSH",))
-REFUSED = UserError("A quota of the account is used up.", "Close a tunnel.", detail="HTTP 400")
 
 
-class Desk:
-    """Terminal and browser that remember; `there`: whether they can be started."""
-
-    def __init__(self) -> None:
-        self.there = True
-        self.commands: list[list[str]] = []
-        self.urls: list[str] = []
-
-    def terminal(self, command: list[str]) -> bool:
-        self.commands.append(command)
-        return self.there
-
-    def browser(self, url: str) -> bool:
-        self.urls.append(url)
-        return self.there
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def tunnels(console: SimpleNamespace) -> FakeTunnels:
-    console.tunnels = FakeTunnels(PUMP, GATE)
-    return console.tunnels
-
-
-Make = Callable[[], TunnelsPage]
-
-
-@pytest.fixture
-def make(console: SimpleNamespace, tunnels: FakeTunnels, desk: Desk) -> Iterator[Make]:
-    made: list[TunnelsPage] = []
-
-    def build() -> TunnelsPage:
-        uses = ServiceUses(terminal=desk.terminal, browser=desk.browser)
-        page = TunnelsPage(console, clock=lambda: NOW, uses=uses)
-        page.resize(940, 560)
-        page.show()
-        made.append(page)
-        return page
-
-    yield build
-    for page in made:
-        page.following.end()
-        page.close()
-        page.deleteLater()
-
-
-@pytest.fixture
-def run(on_loop: OnLoop, make: Make) -> Callable[[Callable[[TunnelsPage], Awaitable[None]]], None]:
-    """Runs a test's body with a page whose tasks have settled, and closes it."""
-
-    def go(body: Callable[[TunnelsPage], Awaitable[None]]) -> None:
-        async def whole() -> None:
-            page = make()
-            await settled(page)
-            await body(page)
-            await page.aclose()
-
-        on_loop(whole)
-
-    return go
-
-
-async def settled(page: TunnelsPage) -> None:
-    """Until none of the page's tasks runs any more."""
-    rest = asyncio.Event()
-    page.tasks.finished.connect(lambda _: rest.set())
-    while page.tasks.names:
-        rest.clear()
-        await rest.wait()
-
-
-def find(page: QWidget, name: str, kind: type[QObject] = QWidget) -> Any:
-    found = page.findChild(kind, name)
-    assert found is not None, name
-    return found
-
-
-def click(page: QWidget, name: str) -> None:
-    found = page.findChildren(QAbstractButton, name)
-    for one in found:  # what has just been put into a layout is shown by a posted event
-        QCoreApplication.sendPostedEvents(one, 0)
-    button = next((one for one in found if one.isVisible()), None)
-    assert button is not None, name
-    assert button.isEnabled(), name
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-def fill(page: QWidget, **fields: str) -> None:
-    for name, text in fields.items():
-        edit = find(page, f"tunnels.form.{name}", QLineEdit)
-        edit.clear()
-        QTest.keyClicks(edit, text)
-
-
-Run = Callable[[Callable[[TunnelsPage], Awaitable[None]]], None]
-
-
-def test_model_keeps_its_promises(
-    run: Run, tunnels: FakeTunnels, qtmodeltester: ModelTester
-) -> None:
-    async def body(page: TunnelsPage) -> None:
-        qtmodeltester.check(page.list.model, force_py=True)
-        tunnels.publish(tunnels=(GATE, PUMP, tunnel("kiosk-3", number=3)))
-        tunnels.publish(links={PUMP.id: link()})
-        tunnels.publish(tunnels=(PUMP,))
-        page.list.model.set_filter("pump")
-
-    run(body)
+def test_model_keeps_its_promises(themed: None, qtmodeltester: ModelTester) -> None:
+    model = RowsModel(tunnel_columns(lambda: NOW), lambda row: row.tunnel.id)
+    qtmodeltester.check(model, force_py=True)
+    for rows in ((PUMP, GATE), (GATE, PUMP, tunnel("kiosk-3", number=3)), (PUMP,), ()):
+        model.set_rows(tunnel_rows(rows, {PUMP.id: link()}))
+    model.set_rows(tunnel_rows((PUMP, GATE), {}))
+    model.set_filter("pump")
 
 
 def test_list_tells_ends_time_left_and_rates(run: Run, tunnels: FakeTunnels) -> None:
@@ -155,17 +43,6 @@ def test_list_tells_ends_time_left_and_rates(run: Run, tunnels: FakeTunnels) -> 
         assert texts[5:] == ["1.4 MB/s", "20.0 kB/s"]
         tips = [model.data(cell, Qt.ItemDataRole.ToolTipRole) for cell in cells[2:4]]
         assert tips == ["Source is connected", "Destination is connected"]
-
-    run(body)
-
-
-def test_the_first_tunnel_is_chosen_and_keeps_chosen(run: Run, tunnels: FakeTunnels) -> None:
-    async def body(page: TunnelsPage) -> None:
-        assert page.table.selected_id == PUMP.id
-        page.table.select_id(GATE.id)
-        tunnels.publish(tunnels=(tunnel("a", number=9), PUMP, GATE))
-        assert page.table.selected_id == GATE.id
-        assert list(page.detail.cards) == ["SSH"]
 
     run(body)
 
@@ -399,163 +276,5 @@ def test_a_deleted_tunnel_leaves_list_and_detail(run: Run, tunnels: FakeTunnels)
         await settled(page)
         assert page.list.model.place_of(PUMP.id) == -1
         assert not page.detail.isVisible()
-
-    run(body)
-
-
-def test_form_complains_while_typing_naming_field_value_and_rule(run: Run) -> None:
-    async def body(page: TunnelsPage) -> None:
-        click(page, "tunnels.open")
-        fill(page, thing="pump 07", services="SSH, HTTP, VNC, X", tags="site", lifetime="900")
-        fields = page.form.fields
-        assert fields["thing"].message.startswith("Thing “pump 07”: may hold letters")
-        assert fields["services"].message == "Services “SSH, HTTP, VNC, X”: a tunnel has at most 3."
-        assert fields["tags"].message == "Tag “site”: must look like key=value."
-        assert fields["lifetime"].message == "Lifetime “900”: must be 1 to 720 minutes."
-
-    run(body)
-
-
-def test_form_is_not_submitted_while_a_rule_is_broken(run: Run, tunnels: FakeTunnels) -> None:
-    async def body(page: TunnelsPage) -> None:
-        click(page, "tunnels.open")
-        fill(page, thing="pump-07")
-        click(page, "tunnels.form.submit")
-        assert "at least one service" in page.form.fields["services"].message
-        assert not page.tasks.is_running("open")
-
-    run(body)
-
-
-def test_an_opened_tunnel_is_chosen_and_the_form_is_empty_again(
-    run: Run, tunnels: FakeTunnels
-) -> None:
-    async def body(page: TunnelsPage) -> None:
-        click(page, "tunnels.open")
-        fill(page, thing="kiosk-3", services="SSH, HTTP", tags="site=Porto", lifetime="30")
-        QTest.keyClick(find(page, "tunnels.form.lifetime", QLineEdit), Qt.Key.Key_Return)
-        await settled(page)
-        request = TunnelRequest("kiosk-3", ("SSH", "HTTP"), "", {"site": "Porto"}, 30)
-        assert ("open", request) in tunnels.calls
-        assert page.table.selected_row().tunnel.thing == "kiosk-3"
-        assert page.detail.isVisible()
-        assert page.form.thing.text() == ""
-        assert page.form.lifetime.text() == "720"
-
-    run(body)
-
-
-def test_a_refused_request_loses_nothing(run: Run, tunnels: FakeTunnels) -> None:
-    async def body(page: TunnelsPage) -> None:
-        click(page, "tunnels.open")
-        fill(page, thing="kiosk-3", services="SSH", description="for Ana")
-        tunnels.error = REFUSED
-        click(page, "tunnels.form.submit")
-        assert page.form.submit.text() == "Opening…"
-        await settled(page)
-        assert REFUSED.title in page.form.note.text
-        assert page.form.description.text() == "for Ana"
-        assert page.form.submit.isEnabled()
-        QTest.keyClick(find(page, "tunnels.form.thing", QLineEdit), Qt.Key.Key_Escape)
-        assert page.detail.isVisible()
-        click(page, "tunnels.open")
-        assert page.form.thing.text() == "kiosk-3", "the draft stays"
-
-    run(body)
-
-
-def test_every_state_of_the_list_is_told(run: Run, tunnels: FakeTunnels) -> None:
-    async def body(page: TunnelsPage) -> None:
-        tunnels.publish(tunnels=())
-        assert page.list.pane.state == "empty"
-        click(page, "tunnels.pane.message.open")
-        assert page.form.isVisible()
-        page.back()
-        tunnels.publish(status=Status.LOADING, loaded_at=0.0)
-        assert page.list.pane.state == "loading"
-        tunnels.publish(status=Status.FAILED, problem=REFUSED)
-        assert page.list.pane.state == "error"
-        click(page, "tunnels.pane.message.retry")
-        await settled(page)
-        assert tunnels.calls[-1] == ("refresh",)
-        tunnels.publish(tunnels=(PUMP,), loaded_at=NOW - 180)
-        assert page.list.pane.is_stale
-        assert page.list.pane.stale.text == f"As of 3 min ago. {REFUSED.title}"
-
-    run(body)
-
-
-def test_filter_finds_things_and_services(run: Run) -> None:
-    async def body(page: TunnelsPage) -> None:
-        QTest.keyClicks(page.list.filter, "http")
-        assert [row.tunnel.thing for row in page.list.model.shown] == ["pump-07"]
-        QTest.keyClicks(page.list.filter, "zzz")
-        assert page.list.pane.state == "empty"
-        click(page, "tunnels.pane.message.clear")
-        assert page.list.model.rowCount() == 2
-
-    run(body)
-
-
-def test_time_left_ticks_only_while_it_is_seen(run: Run) -> None:
-    async def body(page: TunnelsPage) -> None:
-        assert page.list.timer.isActive()
-        page.hide()
-        assert not page.list.timer.isActive()
-
-    run(body)
-
-
-def test_page_fits_the_smallest_window(run: Run, tunnels: FakeTunnels) -> None:
-    tunnels.publish(links={PUMP.id: link()})
-
-    async def body(page: TunnelsPage) -> None:
-        assert page.minimumSizeHint().width() <= 940
-        assert not page.table.horizontalScrollBar().isVisible()
-        scroll = page.detail._scroll
-        assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
-
-    run(body)
-
-
-def test_tabs_go_in_reading_order(run: Run, tunnels: FakeTunnels) -> None:
-    tunnels.publish(links={PUMP.id: link()})
-
-    async def body(page: TunnelsPage) -> None:
-        names, widget = [], page.detail.disconnect_button.nextInFocusChain()
-        while widget is not page.detail.disconnect_button and len(names) < 400:
-            if (
-                widget.objectName().startswith("tunnels.")
-                and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-            ):
-                names.append(widget.objectName())
-            widget = widget.nextInFocusChain()
-        wanted = [
-            "tunnels.service.SSH.user",
-            "tunnels.service.SSH.ssh",
-            "tunnels.service.SSH.copy",
-            "tunnels.service.HTTP.open",
-            "tunnels.service.HTTP.copy",
-            "tunnels.rotate.source",
-            "tunnels.close",
-            "tunnels.delete",
-        ]
-        assert [name for name in names if name in wanted] == wanted
-
-    run(body)
-
-
-def test_services_and_tags_are_read_as_people_write_them() -> None:
-    assert parse_services(" SSH ,HTTP,, ") == ("SSH", "HTTP")
-    assert parse_tags("site=Porto, url=http://x=1") == {"site": "Porto", "url": "http://x=1"}
-
-
-def test_nothing_is_left_when_the_page_ends(run: Run, tunnels: FakeTunnels, qtbot: QtBot) -> None:
-    async def body(page: TunnelsPage) -> None:
-        tunnels.gate = asyncio.Event()
-        click(page, "tunnels.connect")
-        await page.aclose()
-        assert tunnels.state.subscribers == 0
-        assert page.tasks.names == ()
 
     run(body)
