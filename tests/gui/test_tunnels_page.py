@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QSpinBox
 from pytestqt.modeltest import ModelTester
-from tests.gui.page_fakes import FakeTunnels, link, tunnel
+from tests.gui.page_fakes import NOW, FakeTunnels, link, tunnel
 from tests.gui.tunnel_desk import GATE, PUMP, REFUSED, Desk, Run, click, find, settled
 
 from peerdeck.core.errors import UserError
