@@ -52,3 +52,8 @@ class TurnFaults:
     forbidden: bool = False
     to_peer: Path | None = None
     to_client: Path | None = None
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing at all is listened to, not even what is no STUN."""
+        return self.silent_stun and self.silent_turn

@@ -50,7 +50,7 @@ class Requests:
     def __init__(
         self, credentials: Credentials, host: str, clock: Callable[[], float], faults: TurnFaults
     ) -> None:
-        self._faults = faults
+        self.faults = faults
         self._credentials = credentials
         self._host = host
         self._clock = clock
@@ -93,7 +93,7 @@ class Requests:
     def relay_channel(self, transport_name: str, address: Address, data: bytes) -> None:
         """ChannelData from the client at `address`: the hot path."""
         allocation = self._allocations.get((transport_name, address))
-        if allocation is None or allocation.is_over or self._faults.silent_turn:
+        if allocation is None or allocation.is_over or self.faults.silent_turn:
             return
         allocation.relay_channel(data)
 
@@ -120,8 +120,8 @@ class Requests:
 
     def _is_silent(self, packet: Packet) -> bool:
         if packet.message.message_method == stun.Method.BINDING:
-            return self._faults.silent_stun
-        return self._faults.silent_turn
+            return self.faults.silent_stun
+        return self.faults.silent_turn
 
     def _answer(self, exchange: _Exchange) -> None:
         packet, client = exchange.packet, exchange.client
@@ -189,7 +189,7 @@ class Requests:
             exchange.username,
             message.transaction_id,
             clock=self._clock,
-            faults=self._faults,
+            faults=self.faults,
         )
         try:
             await allocation.open(self._host, even=exchange.packet.even_port is not None)
@@ -219,7 +219,7 @@ class Requests:
             raise StunError(440, "Address Family not Supported")
         if packet.even_port:  # the next port is to be reserved too: RFC 8656 §7.2, step 8
             raise StunError(508, "Insufficient Capacity")
-        if self._faults.no_allocations:
+        if self.faults.no_allocations:
             raise StunError(508, "Insufficient Capacity")
         self.sweep()
         if len(self._allocations) >= MAX_ALLOCATIONS:
@@ -265,7 +265,7 @@ class Requests:
     def _check_peer(self, peer: Address) -> None:
         if ":" in peer[0]:
             raise StunError(443, "Peer Address Family Mismatch")
-        if self._faults.forbidden:
+        if self.faults.forbidden:
             raise StunError(403, "Forbidden")
         if not self._own.allows(peer[0]):
             raise StunError(403, "Forbidden: only this machine's addresses are relayed to")

@@ -64,7 +64,7 @@ class TurnServer:
     @property
     def silent(self) -> bool:
         """Whether nothing is answered or relayed; both silent faults at once."""
-        return self.faults.silent_stun and self.faults.silent_turn
+        return self.faults.deaf
 
     @silent.setter
     def silent(self, on: bool) -> None:

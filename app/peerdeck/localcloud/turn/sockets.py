@@ -104,6 +104,8 @@ class StreamConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
+        if self._requests.faults.deaf:
+            return
         self._heard_at = self._clock()
         try:
             if self._is_new and data[0] in CHANNEL_FIRST_BYTES:
