@@ -253,6 +253,7 @@ def test_lateness_is_that_of_the_loop(qtbot: QtBot) -> None:
 def test_account_and_clock_are_short() -> None:
     assert account_text("123456789012") == "1234…9012"
     assert offset_text(0.24) == "clock +0.2 s"
+    assert offset_text(-0.04) == "clock +0.0 s"
     assert offset_text(-400.0) == "clock −7 min"
 
 

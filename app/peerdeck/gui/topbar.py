@@ -29,6 +29,7 @@ def account_text(account: str) -> str:
 
 def offset_text(offset_s: float) -> str:
     small = abs(offset_s) < 99.95
+    offset_s = round(offset_s, 1) + 0.0  # the sum turns -0.0 into 0.0
     text = f"{offset_s:+.1f} s" if small else f"{offset_s / 60:+.0f} min"
     return f"clock {text.replace('-', '−')}"
 

@@ -263,7 +263,7 @@ async def _fetch(port: int) -> str:
     async with asyncio.timeout(COMMAND_S):
         answer = await reader.read()
     writer.close()
-    if not answer.startswith(b"HTTP/1.1 200"):
+    if b" 200 " not in answer.partition(b"\r\n")[0]:
         raise StepFailed("the device's web server did not answer")
     return f"HTTP got {bytes_text(len(answer))}"
 
