@@ -322,6 +322,14 @@ class TestLinkLoss:
         assert sent(tunnel) == [Message(RESET, 40, "SSH")]
         assert tunnel.open("SSH") == Connection("SSH", 41, 1)
 
+    def test_a_service_that_is_gone_is_not_named_again(self):
+        tunnel = source()
+        tunnel.open("SSH")
+        tunnel.link_lost()
+        tunnel.link_up()
+        hear(tunnel, Message(T.SERVICE_IDS, available_service_ids=("HTTP",)))
+        assert sent(tunnel) == []
+
     def test_a_new_link_forgives_what_was_broken_on_the_old_one(self):
         tunnel = source()
         tunnel.receive(b"\0\0")
@@ -411,6 +419,7 @@ def test_arbitrary_messages_never_raise_and_events_stay_consistent(messages, is_
     """What is started is closed at most once, and data comes for open connections only."""
     tunnel = source(1) if is_source else destination()
     alive = {tunnel.open("SSH"), tunnel.open("HTTP")} if isinstance(tunnel, SourceTunnel) else set()
+    sent(tunnel)
     for message in messages:
         for event in hear(tunnel, message):
             if isinstance(event, ConnectionStarted):

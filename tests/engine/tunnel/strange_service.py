@@ -28,6 +28,7 @@ class RawService:
     def __init__(self, answer: bytes = b"") -> None:
         self._answer = answer
         self.requests: list[bytes] = []
+        self.readers: list[asyncio.StreamReader] = []
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
@@ -37,6 +38,7 @@ class RawService:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        self.readers.append(reader)
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
         if self._answer:
             writer.write(self._answer)

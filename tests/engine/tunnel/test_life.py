@@ -361,6 +361,17 @@ class TestLiveness:
             assert proxy._link.rtt_ms < 1000
             await proxy.aclose()
 
+    async def test_a_link_that_we_do_not_read_is_not_dead(self):
+        async with WebSocketService() as service:
+            proxy = proxy_to(service.url, limits=Limits(ping_s=0.02, dead_after=2))
+            await proxy.start()
+            proxy._link.pause_reading()  # as a slow local reader does
+            await asyncio.sleep(0.2)
+            assert proxy.snapshot().state is S.READY
+            proxy._link.resume_reading()
+            await until(lambda: proxy.snapshot().state is S.RECONNECTING)
+            await proxy.aclose()
+
     @pytest.mark.parametrize(
         ("send", "words"),
         [
@@ -457,6 +468,8 @@ class TestEnd:
                 async with asyncio.timeout(0.1):
                     await proxy.start()
             assert proxy.snapshot().state is S.CLOSED
+            async with asyncio.timeout(1):
+                assert await service.readers[0].read() == b""  # the socket is closed, too
 
     async def test_closing_while_it_reconnects(self, chain):
         made = await chain(Limits(backoff_base_s=60), SSH=1)

@@ -234,6 +234,34 @@ class TestEnds:
             async with Client(port_of(source, "WEB")) as client:
                 assert await client.rest() == b"bye"
 
+    async def test_an_answer_arrives_whole_though_nobody_read_the_question(self, chain):
+        """Closing at once would send a RST, and what the kernel still holds would be lost."""
+
+        async def serve(reader, writer):
+            await reader.readexactly(1)
+            await pour(writer, 400_000)
+            writer.close()
+            await writer.wait_closed()
+
+        async with Server(serve) as server:
+            made = await chain(WEB=server.port)
+            await made.destination()
+            source = await made.source()
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port_of(source, "WEB")))
+            with client:
+                client.sendall(b"?")
+                await until(lambda: source.snapshot().services[0].connections_total == 1)
+                await until(lambda: source.snapshot().services[0].connections == 0)
+                client.sendall(b"more, which nobody will read")
+                client.setblocking(False)
+                size, loop = 0, asyncio.get_running_loop()
+                async with asyncio.timeout(5):
+                    while data := await loop.sock_recv(client, 65536):
+                        size += len(data)
+            assert size == 400_000
+
     async def test_half_close_still_delivers_late_bytes(self, chain):
         asked = asyncio.Event()
 

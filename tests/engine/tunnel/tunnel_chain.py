@@ -78,7 +78,7 @@ class Chain:
     certificate: ssl.SSLContext | None = None  # the relay's
 
     async def open(self) -> None:
-        self.relay = TunnelRelay(self.registry, ssl_context=self.certificate)
+        self.relay = TunnelRelay(self.registry, tls=self.certificate)
         await self.relay.start()
         self.stack.push_async_callback(self._close_relay)
         self.record, self.source_token, self.destination_token = self.registry.open(
