@@ -5,13 +5,15 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Figure:
-    """value: the median. target: the most it may be ("≤ …"), or None where nothing was promised."""
+    """value: the median. target: the most it may be, or the least where more is better, or None
+    where nothing was promised.
+    """
 
     name: str
     value: float
@@ -19,14 +21,22 @@ class Figure:
     target: float | None = None
     least: float | None = None
     most: float | None = None
+    more_is_better: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.target is None or self.value <= self.target
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.more_is_better else self.value <= self.target
 
 
 def median_of(name: str, values: Sequence[float], unit: str, target: float | None = None) -> Figure:
     return Figure(name, statistics.median(values), unit, target, min(values), max(values))
+
+
+def at_least(name: str, values: Sequence[float], unit: str, target: float) -> Figure:
+    figure = median_of(name, values, unit, target)
+    return replace(figure, more_is_better=True)
 
 
 def options(description: str) -> argparse.Namespace:
@@ -41,7 +51,8 @@ def report(figures: Sequence[Figure], file: Path | None) -> int:
     width = max(len(figure.name) for figure in figures)
     for f in figures:
         spread = f" ({f.least:.3g}–{f.most:.3g})" if f.least is not None else ""
-        target = f"   ≤ {f.target:g}: {'holds' if f.holds else 'MISSED'}" if f.target else ""
+        sign = "≥" if f.more_is_better else "≤"
+        target = f"   {sign} {f.target:g}: {'holds' if f.holds else 'MISSED'}" if f.target else ""
         sys.stdout.write(f"{f.name:<{width}}  {f.value:10.3g} {f.unit}{spread}{target}\n")
     if file is not None:
         rows = [{**asdict(figure), "holds": figure.holds} for figure in figures]

@@ -1,4 +1,4 @@
-"""The tunnels' data plane: `ws://host:port/tunnel?local-proxy-mode=source|destination`.
+"""The tunnels' data plane: `ws[s]://host:port/tunnel?local-proxy-mode=source|destination`.
 
 Rules of the handshake: V3 protocol guide, "Connecting to the proxy server and tunnel: WebSocket
 handshake". Who may connect is the registry's to say, what passes between the two sides is
@@ -21,13 +21,16 @@ from picows import (
 )
 
 from peerdeck.core.tunnel import Mode
+from peerdeck.localcloud.relay_faults import RelayFaults
 from peerdeck.localcloud.relay_room import Peer, Room
 from peerdeck.localcloud.tunnels import Refused, TunnelRegistry
 from peerdeck.protocol.frames import MAX_WEBSOCKET_PAYLOAD
 from peerdeck.protocol.tunnel_events import Version
 
 MAX_REQUEST = 4096
+STALL = "stalled on purpose"
 _CLOSE_S = 0.5
+_HANDSHAKE_S = 10
 
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
 _log = logging.getLogger(f"{__name__}.websocket")
@@ -37,7 +40,8 @@ _log.setLevel(logging.ERROR)
 class TunnelRelay:
     """WebSocket relay for every region's tunnels; `port` is known once it is started.
 
-    ssl_context: for wss, as the real service has it; plain ws without.
+    tls: makes a second listener, for wss as the real service has it, on `tls_port`. faults: what
+    goes wrong on purpose.
     """
 
     def __init__(
@@ -46,39 +50,42 @@ class TunnelRelay:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None = None,
+        tls_port: int = 0,
     ) -> None:
-        self._ssl_context = ssl_context
+        self.faults = RelayFaults()
+        self.port = port
+        self.tls_port = tls_port
+        self._tls = tls
         self._registry = registry
         self._host = host
-        self.port = port
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._started = False
         self._rooms: dict[str, Room] = {}
         self._peers: set[Peer] = set()
 
     @property
     def url(self) -> str:
-        return f"{'wss' if self._ssl_context else 'ws'}://{self._host}:{self.port}"
+        return f"ws://{self._host}:{self.port}"
+
+    @property
+    def tls_url(self) -> str:
+        return f"wss://{self._host}:{self.tls_port}"
 
     async def start(self) -> None:
-        self._server = await ws_create_server(
-            self._upgrade,
-            self._host,
-            self.port,
-            ssl=self._ssl_context,
-            max_frame_size=MAX_WEBSOCKET_PAYLOAD,
-            websocket_handshake_timeout=10,
-            logger_name=_log,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Idempotent; raises OSError where a port is taken."""
+        if self._started:
+            return
+        await self._listen()
         self._registry.on_revoked.append(self._revoked)
+        self._started = True
 
     async def aclose(self) -> None:
         """Idempotent; takes at most a second."""
-        if self._server is None:
+        self._stop_listening()
+        if not self._started:
             return
-        self._server.close()
-        self._server = None
+        self._started = False
         self._registry.on_revoked.remove(self._revoked)
         peers = tuple(self._peers)
         for peer in peers:
@@ -92,6 +99,64 @@ class TunnelRelay:
                 peer.abort()
             await gone
 
+    # Faults
+
+    def drop(self, mode: Mode | None = None) -> None:
+        """Cuts every connection, or those of one side, without a Close frame."""
+        for peer in tuple(self._peers):
+            if mode in {None, peer.admission.mode}:
+                peer.abort()
+
+    def stall(self, on: bool) -> None:
+        """Sockets stay up while nothing is read or answered, pings neither."""
+        self.faults.stalled = on
+        for peer in tuple(self._peers):
+            peer.hold(STALL, on)
+
+    def cap(self, bytes_per_s: float | None) -> None:
+        """For each tunnel, both directions together; None lifts it."""
+        self.faults.bytes_per_s = bytes_per_s
+        for room in tuple(self._rooms.values()):
+            room.allowance.reset()
+
+    def suspend(self) -> None:
+        """The relay is gone: connections are cut, its ports refuse."""
+        self._stop_listening()
+        self.drop()
+
+    async def resume(self) -> None:
+        """Listens on the same ports again; raises OSError where somebody took one."""
+        if self._started and not self._servers:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        try:
+            self.port = await self._listen_on(self.port, None)
+            if self._tls is not None:
+                self.tls_port = await self._listen_on(self.tls_port, self._tls)
+        except BaseException:
+            self._stop_listening()
+            raise
+
+    async def _listen_on(self, port: int, tls: ssl.SSLContext | None) -> int:
+        server = await ws_create_server(
+            self._upgrade,
+            self._host,
+            port,
+            ssl=tls,
+            max_frame_size=MAX_WEBSOCKET_PAYLOAD,
+            websocket_handshake_timeout=_HANDSHAKE_S,
+            logger_name=_log,
+        )
+        self._servers.append(server)
+        bound: int = server.sockets[0].getsockname()[1]
+        return bound
+
+    def _stop_listening(self) -> None:
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+
     # Peers that come and go
 
     def joined(self, peer: Peer) -> None:
@@ -100,9 +165,14 @@ class TunnelRelay:
             return
         self._peers.add(peer)
         self._registry.connected(peer.admission)
-        room = self._rooms.setdefault(peer.admission.tunnel_id, Room(peer.admission.services))
+        room = self._rooms.get(peer.admission.tunnel_id)
+        if room is None:
+            room = Room(peer.admission.services, self.faults)
+            self._rooms[peer.admission.tunnel_id] = room
         peer.room = room
         room.join(peer)
+        if self.faults.stalled:
+            peer.hold(STALL)
 
     def left(self, peer: Peer) -> None:
         self._peers.discard(peer)
@@ -127,6 +197,7 @@ class TunnelRelay:
             mode = _mode(request)
             version = _version(request)
             token, client_token = _tokens(request)
+            version = self.faults.judge(mode, version)
             admission = self._registry.admit(mode, token, client_token)
         except Refused as refused:
             headers = {"channel-id": channel_id, "X-Status-Reason": refused.reason}

@@ -7,6 +7,7 @@ to a stream that one side has lost is dropped, and the other side is told when i
 tunnel peer is replaced": V3 protocol guide, "StreamReset").
 """
 
+import asyncio
 import contextlib
 import socket
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport
 
 from peerdeck.core.tunnel import Mode
+from peerdeck.localcloud.relay_faults import Allowance, Refusals, RelayFaults
 from peerdeck.localcloud.tunnels import Admission
 from peerdeck.protocol.frames import (
     MAX_PAYLOAD,
@@ -40,6 +42,7 @@ _FROM_CLIENTS = {
     MessageType.STREAM_START,
     MessageType.CONNECTION_START,
 }
+_PEER = "the other side takes no more"
 _FROM_SOURCES = {MessageType.STREAM_START, MessageType.CONNECTION_START}
 
 
@@ -51,6 +54,7 @@ class Peer(WSListener):
         self.version = version
         self.room: Room | None = None
         self.blocked = False
+        self._held: set[str] = set()
         self._relay = relay
         self._incoming = MessageStream()
         self._transport: WSTransport | None = None
@@ -93,13 +97,15 @@ class Peer(WSListener):
         if self._transport is not None and not self._closed:
             self._transport.send(WSMsgType.BINARY, data)
 
-    def read(self, on: bool) -> None:
+    def hold(self, why: str, on: bool = True) -> None:
+        """Nothing is read from this side while there is any reason not to."""
+        (self._held.add if on else self._held.discard)(why)
         if self._transport is not None and not self._closed:
             under = self._transport.underlying_transport
-            if on:
-                under.resume_reading()
-            else:
+            if self._held:
                 under.pause_reading()
+            else:
+                under.resume_reading()
 
     def close(self, code: WSCloseCode, reason: str) -> None:
         if self._transport is not None and not self._closed:
@@ -117,6 +123,7 @@ class Peer(WSListener):
                 await self._transport.wait_disconnected()
 
     def _receive(self, room: "Room", data: memoryview) -> None:
+        room.allowance.spend(len(data), self)
         try:
             for whole in self._incoming.feed(data):
                 message = decode(whole[2:], known_only=True)
@@ -140,8 +147,11 @@ class Peer(WSListener):
 class Room:
     """One tunnel. services: its ids; none for a tunnel without destination configuration."""
 
-    def __init__(self, services: tuple[str, ...]) -> None:
+    def __init__(self, services: tuple[str, ...], faults: RelayFaults) -> None:
+        self.allowance = Allowance(faults, asyncio.get_running_loop())
         self._services = services
+        self._faults = faults
+        self._refusals = Refusals()
         self._sides: dict[Mode, Peer] = {}
         self._streams: dict[str, int] = {}  # that both sides may know, by service
         self._queue: list[tuple[str, bytes]] = []  # for the absent destination: service, message
@@ -168,8 +178,8 @@ class Room:
             self._deliver_queue(peer)
         other = self._other(peer)
         if other is not None:
-            peer.read(not other.blocked)
-            other.read(True)
+            peer.hold(_PEER, other.blocked)
+            other.hold(_PEER, False)
 
     def leave(self, peer: Peer) -> None:
         mode = peer.admission.mode
@@ -180,16 +190,22 @@ class Room:
             self._forget_queue()
         other = self._other(peer)
         if other is not None:
-            other.read(True)
+            other.hold(_PEER, False)
+        if self.is_empty:
+            self.allowance.close()
 
     def blocked(self, peer: Peer, is_blocked: bool) -> None:
         other = self._other(peer)
         if other is not None and self._sides.get(peer.admission.mode) is peer:
-            other.read(not is_blocked)
+            other.hold(_PEER, is_blocked)
 
     def route(self, sender: Peer, message: Message, whole: memoryview) -> None:
         if self._sides.get(sender.admission.mode) is not sender:
             return
+        if sender.admission.mode is Mode.SOURCE and (self._faults.refuses or self._refusals):
+            whole = self._refusals.judge(message, whole, self._faults, sender)
+            if not whole:
+                return
         service = message.service_id
         other = self._other(sender)
         if message.type == MessageType.STREAM_START:

@@ -66,7 +66,7 @@ async def test_bulk_passes_over_tls_with_a_given_authority(pem, server_side):
     async with AsyncExitStack() as stack, Server() as server:
         chain = Chain(stack, {"ECHO": server.port}, certificate=server_side)
         await chain.open()
-        assert chain.relay.url.startswith("wss://")
+        assert chain.relay.tls_url.startswith("wss://")
         await chain.destination(ssl_context=trusting)
         source = await chain.source(ssl_context=trusting)
         async with Client(port_of(source, "ECHO")) as client, asyncio.timeout(20):

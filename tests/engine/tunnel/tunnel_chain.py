@@ -91,7 +91,7 @@ class Chain:
     def proxy(self, mode: Mode, **more: object) -> TunnelProxy:
         arguments: dict[str, object] = {
             "mode": mode,
-            "url": self.relay.url,
+            "url": self.relay.tls_url if self.certificate else self.relay.url,
             "access_token": (self.source_token if mode is Mode.SOURCE else self.destination_token),
             "limits": self.limits,
         }
