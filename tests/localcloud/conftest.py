@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from tests.localcloud.signaling_client import Door
 
 from peerdeck.localcloud.cloud import LocalCloud
 
@@ -15,6 +17,7 @@ REGION = "eu-west-1"
 _ENDPOINTS = {
     "kinesisvideo": "kinesis_video",
     "kinesis-video-signaling": "kinesis_video_signaling",
+    "kinesis-video-webrtc-storage": "kinesis_video",
     "iotsecuretunneling": "iot_secure_tunneling",
     "sts": "sts",
 }
@@ -95,3 +98,10 @@ async def endpoints_of(kinesis_video: AwsClient, arn: str, role: str) -> dict[st
 def front_door(local_cloud: LocalCloud) -> str:
     """The ARN of the demo's live channel."""
     return local_cloud.live_channels[0][1]
+
+
+@pytest.fixture
+async def door(local_cloud: LocalCloud) -> AsyncIterator[Door]:
+    """Connects to the live channel's signaling."""
+    async with aiohttp.ClientSession() as session:
+        yield Door(local_cloud, local_cloud.live_channels[0][1], session)

@@ -3,8 +3,8 @@
 import pytest
 
 from peerdeck.core.channel import Channel, Role
+from peerdeck.localcloud.messages import SendAllowance
 from peerdeck.localcloud.rooms import MAX_ABSENT, MAX_WAITING, Room
-from peerdeck.localcloud.signaling import SendAllowance
 
 CHANNEL = Channel("door", "arn", "ACTIVE", ttl_s=30)
 

@@ -4,9 +4,11 @@ One port serves every region and service: the region is read from the SigV4 scop
 what the request asks for, as each protocol says it.
 """
 
+import asyncio
+import inspect
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,17 +17,23 @@ from aiohttp import web
 from peerdeck.localcloud import models, wire
 from peerdeck.localcloud.channels import ChannelEndpoint
 from peerdeck.localcloud.operations import OPERATIONS
+from peerdeck.localcloud.quotas import RateExceededError
 from peerdeck.localcloud.sigv4 import SignatureRefusedError, SignedRequest, verify_headers
 from peerdeck.localcloud.state import Call, CloudState, OperationError
 from peerdeck.localcloud.validation import InvalidFieldsError, WrongTypeError, check
 from peerdeck.localcloud.wire import FrontDoorError, Protocol, ServiceError
 
 MAX_BODY = 1 << 20
+BODY_S = 20.0  # a request must be here by then
+IDLE_S = 30.0  # a connection without a request, or with half of its headers, ends
 _SIGNING_NAMES = {
     Protocol.REST_JSON: "kinesisvideo",
     Protocol.JSON: "IoTSecuredTunneling",
     Protocol.QUERY: "sts",
 }
+# What a channel's own endpoints answer, by their protocol; all else is for the regional endpoint.
+_CHANNEL_SERVICES = {"kinesis-video-signaling": "HTTPS", "kinesis-video-webrtc-storage": "WEBRTC"}
+_CHANNEL_FIELDS = ("ChannelARN", "ResourceARN", "channelArn", "ChannelName")
 _log = logging.getLogger(__name__)
 
 SocketHandler = Callable[[web.Request, ChannelEndpoint], Awaitable[web.StreamResponse]]
@@ -76,9 +84,9 @@ class Gateway:
         endpoint: ChannelEndpoint | None,
         path: str,
     ) -> web.Response:
-        body = await request.read()
+        body = await _body(request)
         service, operation = _operation(request, protocol, path, body)
-        if (service == "kinesis-video-signaling") is not (endpoint is not None):
+        if _CHANNEL_SERVICES.get(service) != (endpoint.protocol if endpoint is not None else None):
             raise _front_door_refusal()
         region, access_key = self._verify(request, protocol, endpoint, body)
         handler = OPERATIONS.get((service, operation))
@@ -88,12 +96,17 @@ class Gateway:
         shape = model.input_shape
         try:
             fields = check(shape, _fields(protocol, body)) if shape is not None else {}
+            self._state.quotas.take(operation, region, _channel_of(fields))
             outcome = handler(Call(self._state, region, access_key, fields, endpoint))
+            if inspect.isawaitable(outcome):
+                outcome = await outcome
         except WrongTypeError as error:
             raise ServiceError(400, "SerializationException", str(error)) from error
         except InvalidFieldsError as error:
             code = "InvalidArgumentException" if service.startswith("kinesis") else ""
             raise wire.modeled_error(model, code or "ValidationException", str(error)) from error
+        except RateExceededError as error:
+            raise wire.modeled_error(model, "ClientLimitExceededException", str(error)) from error
         except OperationError as error:
             raise wire.modeled_error(model, error.code, error.message) from error
         _log.debug("%s.%s in %s", service, operation, region)
@@ -138,6 +151,21 @@ def signed_request(request: web.Request, body: bytes = b"") -> SignedRequest:
 def wrong_region(region: str) -> ServiceError:
     message = f"Credential should be scoped to a valid region, not '{region}'. "
     return ServiceError(403, "InvalidSignatureException", message, in_body=True)
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise ServiceError(
+            408, "RequestTimeoutException", "The request did not arrive in time."
+        ) from error
+
+
+def _channel_of(fields: Mapping[str, Any]) -> str:
+    """What the request calls its channel, for its quota; "" where it names none."""
+    return next((fields[name] for name in _CHANNEL_FIELDS if name in fields), "")
 
 
 def _protocol(request: web.Request) -> Protocol:

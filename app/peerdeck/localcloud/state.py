@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from peerdeck.core.channel import Channel
 from peerdeck.localcloud.channels import ChannelEndpoint, ChannelRegistry
 from peerdeck.localcloud.paging import PageTokens
+from peerdeck.localcloud.quotas import Quotas
 from peerdeck.localcloud.sigv4 import AccessKey
 from peerdeck.localcloud.tunnels import TunnelRegistry
 
@@ -19,11 +21,32 @@ class TurnCredentials(Protocol):
     def issue(self, *, ttl_s: int = 300, label: str = "") -> tuple[str, str]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class IceSet:
+    """One entry of an ICE configuration."""
+
+    uris: tuple[str, ...]
+    username: str
+    password: str = field(repr=False)
+
+
+class SignalingRooms(Protocol):
+    """The part of SignalingService that operations need."""
+
+    async def ask_master(self, channel: Channel, sender: str, payload: str) -> str:
+        """Passes an offer on and returns the payload of its answer; TimeoutError without one."""
+
+    def start_storage(self, region: str, channel: Channel, viewer: str) -> None:
+        """A storage peer offers to the channel's master, or to a viewer by its client id."""
+
+
 @dataclass(slots=True)
 class CloudState:
     """The account and all that it holds. clock: POSIX seconds.
 
-    base_url: of the HTTP port, once it listens. turn_uris: as GetIceServerConfig answers them.
+    base_url: of the HTTP port, once it listens. turn_uris: as GetIceServerConfig answers them, in
+    the first set; turn_uris_2: in the second, if there is one.
+    signaling: the signaling service puts itself here.
     """
 
     account: str
@@ -35,7 +58,24 @@ class CloudState:
     base_url: str = ""
     turn: TurnCredentials | None = None
     turn_uris: tuple[str, ...] = ()
+    turn_uris_2: tuple[str, ...] = ()
     pages: PageTokens = field(default_factory=PageTokens)
+    signaling: SignalingRooms | None = None
+    quotas: Quotas = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.quotas = Quotas(self.clock)
+
+    def ice_servers(self, label: str) -> tuple[IceSet, ...]:
+        """With fresh credentials. label: what the user name shall hold, or ""."""
+        if self.turn is None:
+            raise RuntimeError("the TURN server is not running")
+        issue = self.turn.issue
+        return tuple(
+            IceSet(uris, *issue(ttl_s=self.ice_ttl_s, label=label))
+            for uris in (self.turn_uris, self.turn_uris_2)
+            if uris
+        )
 
 
 @dataclass(frozen=True, slots=True)

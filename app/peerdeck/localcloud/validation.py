@@ -144,7 +144,8 @@ def _matches(pattern: str, text: str) -> bool:
 @cache
 def _compiled(pattern: str) -> tuple[Callable[[str], re.Match[str] | None], bool]:
     translated = _PROPERTY.sub(lambda match: _CATEGORIES[match[1]], pattern)
-    return re.compile(translated).fullmatch, translated != pattern
+    # ASCII: \d is 0-9 in Java; in Python it is every script's digits.
+    return re.compile(translated, re.ASCII).fullmatch, translated != pattern
 
 
 def _stand_in(character: str) -> str:

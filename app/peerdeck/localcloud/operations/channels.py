@@ -1,18 +1,23 @@
-"""Kinesis Video Streams: signaling channels, their endpoints and their ICE configuration."""
+"""Kinesis Video Streams: signaling channels, their endpoints, tags and media storage."""
 
 from typing import Any
 
 from peerdeck.core.channel import Channel, Role
 from peerdeck.localcloud.channels import (
+    MAX_TAGS,
+    ChannelBusyError,
     ChannelExistsError,
     ChannelLimitReachedError,
     ChannelMissingError,
+    StreamTakenError,
+    TooManyTagsError,
 )
 from peerdeck.localcloud.paging import PageTokenError
 from peerdeck.localcloud.state import Call, OperationError
 
 _DEFAULT_PAGE = 500
-_SCHEMES = {"HTTPS": "http", "WSS": "ws"}
+_DEFAULT_TTL_S = 60
+_SCHEMES = {"HTTPS": "http", "WSS": "ws", "WEBRTC": "http"}
 
 
 def list_signaling_channels(call: Call) -> dict[str, Any]:
@@ -36,33 +41,22 @@ def list_signaling_channels(call: Call) -> dict[str, Any]:
 
 
 def describe_signaling_channel(call: Call) -> dict[str, Any]:
-    name, arn = call.fields.get("ChannelName"), call.fields.get("ChannelARN")
-    if name is None and arn is None:
-        raise OperationError(
-            "InvalidArgumentException", "Either ChannelName or ChannelARN must be specified."
-        )
-    if arn is not None:
-        return {"ChannelInfo": _info(_by_arn(call, arn))}
-    try:
-        channel = call.state.channels.by_name(call.region, name or "")
-    except ChannelMissingError as error:
-        raise _not_found() from error
-    return {"ChannelInfo": _info(channel)}
+    return {"ChannelInfo": _info(_by_either(call))}
 
 
 def get_signaling_channel_endpoint(call: Call) -> dict[str, Any]:
-    channel = _by_arn(call, call.fields["ChannelARN"])
-    if channel.status != "ACTIVE":
-        raise OperationError(
-            "ResourceInUseException", f"The channel is in the {channel.status} state."
-        )
+    channel = by_arn(call, call.fields["ChannelARN"])
+    if channel.status == "DELETING":
+        raise not_found()
+    if channel.status == "CREATING":
+        raise OperationError("ResourceInUseException", "The channel is in the CREATING state.")
     if channel.kind != "SINGLE_MASTER":
         raise OperationError(
             "InvalidArgumentException", f"Channel type {channel.kind} is not supported."
         )
     configuration = call.fields.get("SingleMasterChannelEndpointConfiguration", {})
     protocols = configuration.get("Protocols", ["WSS", "HTTPS"])
-    if "WEBRTC" in protocols:
+    if "WEBRTC" in protocols and not call.state.channels.stream_of(call.region, channel.arn):
         raise OperationError(
             "InvalidArgumentException",
             "The WEBRTC protocol needs media storage to be configured for the channel.",
@@ -77,30 +71,6 @@ def get_signaling_channel_endpoint(call: Call) -> dict[str, Any]:
     return {"ResourceEndpointList": endpoints}
 
 
-def get_ice_server_config(call: Call) -> dict[str, Any]:
-    """Only the channel's own HTTPS endpoint knows it; the gateway refuses for the regional one."""
-    channel = _by_arn(call, call.fields["ChannelARN"])
-    if call.endpoint is None or call.endpoint.channel_arn != channel.arn:
-        raise OperationError(
-            "InvalidArgumentException", "The channel does not belong to this endpoint."
-        )
-    client_id = call.fields.get("ClientId", "")
-    if client_id.startswith("AWS_"):
-        raise OperationError("InvalidClientException", "The specified client is invalid.")
-    if call.state.turn is None:
-        raise RuntimeError("the TURN server is not running")
-    user, password = call.state.turn.issue(
-        ttl_s=call.state.ice_ttl_s, label=call.fields.get("Username", client_id)
-    )
-    server = {
-        "Uris": list(call.state.turn_uris),
-        "Username": user,
-        "Password": password,
-        "Ttl": call.state.ice_ttl_s,
-    }
-    return {"IceServerList": [server]}
-
-
 def create_signaling_channel(call: Call) -> dict[str, Any]:
     name = call.fields["ChannelName"]
     configuration = call.fields.get("SingleMasterConfiguration", {})
@@ -109,7 +79,9 @@ def create_signaling_channel(call: Call) -> dict[str, Any]:
             call.region,
             name,
             kind=call.fields.get("ChannelType", "SINGLE_MASTER"),
-            ttl_s=configuration.get("MessageTtlSeconds", 60),
+            ttl_s=configuration.get("MessageTtlSeconds", _DEFAULT_TTL_S),
+            tags={tag["Key"]: tag["Value"] for tag in call.fields.get("Tags", ())},
+            settles=True,
         )
     except ChannelExistsError as error:
         raise OperationError(
@@ -123,27 +95,137 @@ def create_signaling_channel(call: Call) -> dict[str, Any]:
     return {"ChannelARN": channel.arn}
 
 
-def delete_signaling_channel(call: Call) -> dict[str, Any]:
-    channel = _by_arn(call, call.fields["ChannelARN"])
-    if call.fields.get("CurrentVersion", channel.version) != channel.version:
+def update_signaling_channel(call: Call) -> dict[str, Any]:
+    channel = by_arn(call, call.fields["ChannelARN"])
+    _check_version(channel, call.fields["CurrentVersion"])
+    configuration = call.fields.get("SingleMasterConfiguration", {})
+    if configuration and channel.kind != "SINGLE_MASTER":
         raise OperationError(
-            "VersionMismatchException", "The version is not the channel's current version."
+            "InvalidArgumentException",
+            "SingleMasterConfiguration is for channels of type SINGLE_MASTER only.",
         )
-    call.state.channels.delete(call.region, channel.arn)
+    ttl_s = configuration.get("MessageTtlSeconds", channel.ttl_s)
+    try:
+        call.state.channels.update(call.region, channel.arn, ttl_s=ttl_s)
+    except ChannelBusyError as error:
+        raise OperationError("ResourceInUseException", str(error)) from error
     return {}
 
 
-def _by_arn(call: Call, arn: str) -> Channel:
+def delete_signaling_channel(call: Call) -> dict[str, Any]:
+    """Without a version "the most recent version is deleted"."""
+    channel = by_arn(call, call.fields["ChannelARN"])
+    _check_version(channel, call.fields.get("CurrentVersion", channel.version))
+    try:
+        call.state.channels.delete(call.region, channel.arn)
+    except ChannelBusyError as error:
+        raise OperationError("ResourceInUseException", str(error)) from error
+    return {}
+
+
+def tag_resource(call: Call) -> dict[str, Any]:
+    channel = by_arn(call, call.fields["ResourceARN"])
+    tags = {tag["Key"]: tag["Value"] for tag in call.fields["Tags"]}
+    try:
+        call.state.channels.tag(call.region, channel.arn, tags)
+    except TooManyTagsError as error:
+        raise OperationError(
+            "TagsPerResourceExceededLimitException",
+            f"A resource has at most {MAX_TAGS} tags.",
+        ) from error
+    return {}
+
+
+def untag_resource(call: Call) -> dict[str, Any]:
+    channel = by_arn(call, call.fields["ResourceARN"])
+    call.state.channels.untag(call.region, channel.arn, call.fields["TagKeyList"])
+    return {}
+
+
+def list_tags_for_resource(call: Call) -> dict[str, Any]:
+    """One page holds the 50 tags that a channel can have, so that every NextToken is foreign."""
+    channel = by_arn(call, call.fields["ResourceARN"])
+    if call.fields.get("NextToken"):
+        raise OperationError("InvalidArgumentException", "The NextToken is not valid.")
+    return {"Tags": dict(call.state.channels.tags(call.region, channel.arn))}
+
+
+def describe_media_storage_configuration(call: Call) -> dict[str, Any]:
+    stream = call.state.channels.stream_of(call.region, _by_either(call).arn)
+    configuration = {"Status": "ENABLED" if stream else "DISABLED", "StreamARN": stream or None}
+    return {"MediaStorageConfiguration": configuration}
+
+
+def update_media_storage_configuration(call: Call) -> dict[str, Any]:
+    """Streams are not kept here: any of this account and region counts as one with retention."""
+    channel = by_arn(call, call.fields["ChannelARN"])
+    configuration = call.fields["MediaStorageConfiguration"]
+    stream = configuration.get("StreamARN", "") if configuration["Status"] == "ENABLED" else ""
+    if configuration["Status"] == "ENABLED":
+        _check_stream(call, channel, stream)
+    try:
+        call.state.channels.store_in(call.region, channel.arn, stream)
+    except ChannelBusyError as error:
+        raise OperationError("ResourceInUseException", str(error)) from error
+    except StreamTakenError as error:
+        raise OperationError(
+            "ResourceInUseException", "The stream is already mapped to a different channel."
+        ) from error
+    return {}
+
+
+def by_arn(call: Call, arn: str) -> Channel:
+    """Raises OperationError."""
     try:
         return call.state.channels.by_arn(call.region, arn)
     except ChannelMissingError as error:
-        raise _not_found() from error
+        raise not_found() from error
 
 
-def _not_found() -> OperationError:
+def _by_either(call: Call) -> Channel:
+    """By ChannelARN, or else by ChannelName."""
+    name, arn = call.fields.get("ChannelName"), call.fields.get("ChannelARN")
+    if name is None and arn is None:
+        raise OperationError(
+            "InvalidArgumentException", "Either ChannelName or ChannelARN must be specified."
+        )
+    if arn is not None:
+        return by_arn(call, arn)
+    try:
+        return call.state.channels.by_name(call.region, name or "")
+    except ChannelMissingError as error:
+        raise not_found() from error
+
+
+def not_found() -> OperationError:
     return OperationError(
         "ResourceNotFoundException", "The requested channel is not found or not active."
     )
+
+
+def _check_version(channel: Channel, version: str) -> None:
+    if version != channel.version:
+        raise OperationError(
+            "VersionMismatchException", "The version is not the channel's current version."
+        )
+
+
+def _check_stream(call: Call, channel: Channel, stream: str) -> None:
+    if channel.kind != "SINGLE_MASTER":
+        raise OperationError(
+            "InvalidArgumentException", f"Channel type {channel.kind} is not supported."
+        )
+    if not stream:
+        raise OperationError(
+            "InvalidArgumentException", "StreamARN must be specified where the status is ENABLED."
+        )
+    fields = stream.split(":")
+    if not fields[5].startswith("stream/"):
+        raise OperationError("InvalidArgumentException", "StreamARN must be the ARN of a stream.")
+    if fields[3:5] != [call.region, call.state.account]:
+        raise OperationError(
+            "ResourceNotFoundException", "The requested stream is not found or not active."
+        )
 
 
 def _info(channel: Channel) -> dict[str, Any]:
