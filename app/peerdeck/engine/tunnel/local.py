@@ -62,6 +62,8 @@ class LocalConnection(asyncio.BufferedProtocol):
             self._transport.abort()
             return
         self._board.made(self)
+        if not self._transport.is_reading():
+            self._loop.call_soon(self._pause_again)
         if self._early:
             early, self._early = bytes(self._early), bytearray()
             self._transport.write(early)
@@ -108,6 +110,13 @@ class LocalConnection(asyncio.BufferedProtocol):
 
     def pause_reading(self) -> None:
         if self._transport is not None:
+            self._transport.pause_reading()
+
+    def _pause_again(self) -> None:
+        # WORKAROUND: asyncio of Python 3.11.2 (Debian 12) begins to read after connection_made()
+        # even where that has paused, and pausing twice does nothing. Goes when 3.11.2 does.
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:

@@ -74,7 +74,44 @@ def _rate(row: TunnelRow, rate: float) -> str:
 
 def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
     """clock: POSIX seconds."""
+    return (
+        Column(
+            "Thing",
+            lambda row: thing_text(row.tunnel),
+            tooltip=lambda row: row.tunnel.description or row.tunnel.id,
+            tone=_dim,
+            elide="middle",
+            width=0,
+        ),
+        Column("Services", _services, tooltip=_services, tone=_dim, width=82),
+        _side_column("Source", "Source", lambda row: row.source, 62),
+        _side_column("Dest.", "Destination", lambda row: row.tunnel.destination_connected, 50),
+        _time_column(clock),
+        _rate_column("↓", "Out of the tunnel, to this machine", lambda row: row.rate_down),
+        _rate_column("↑", "From this machine, into the tunnel", lambda row: row.rate_up),
+    )
 
+
+def _services(row: TunnelRow) -> str:
+    return ", ".join(row.tunnel.services)
+
+
+def _side_column(
+    title: str, side: str, is_connected: Callable[[TunnelRow], bool | None], width: int
+) -> Column[TunnelRow]:
+    return Column(
+        title,
+        lambda row: "–" if is_connected(row) is None else "",
+        key=lambda row: str(is_connected(row)),
+        icon=lambda row: _dot(row, is_connected(row)),
+        tooltip=lambda row: _connected_words(side, is_connected(row)),
+        tone=_dim,
+        width=width,
+        searched=False,
+    )
+
+
+def _time_column(clock: Callable[[], float]) -> Column[TunnelRow]:
     def left_s(row: TunnelRow) -> float:
         return row.tunnel.ends_at - clock()
 
@@ -89,71 +126,27 @@ def tunnel_columns(clock: Callable[[], float]) -> tuple[Column[TunnelRow], ...]:
             return None
         return min(1.0, max(0.0, left_s(row) / (60 * row.tunnel.lifetime_min)))
 
-    def left_tone(row: TunnelRow) -> str:
-        return urgency(left_s(row)) if row.is_open else "faint"
+    return Column(
+        "Time left",
+        left_text,
+        key=lambda row: (row.is_open, left_s(row)),
+        tone=lambda row: urgency(left_s(row)) if row.is_open else "faint",
+        bar=left_share,
+        font="figures",
+        width=76,
+        live=True,
+        searched=False,
+    )
 
-    def services(row: TunnelRow) -> str:
-        return ", ".join(row.tunnel.services)
 
-    return (
-        Column(
-            "Thing",
-            lambda row: thing_text(row.tunnel),
-            tooltip=lambda row: row.tunnel.description or row.tunnel.id,
-            tone=_dim,
-            elide="middle",
-            width=0,
-        ),
-        Column("Services", services, tooltip=services, tone=_dim, width=82),
-        Column(
-            "Source",
-            lambda row: "–" if row.source is None else "",
-            key=lambda row: str(row.source),
-            icon=lambda row: _dot(row, row.source),
-            tooltip=lambda row: _connected_words("Source", row.source),
-            tone=_dim,
-            width=62,
-            searched=False,
-        ),
-        Column(
-            "Dest.",
-            lambda row: "–" if row.tunnel.destination_connected is None else "",
-            key=lambda row: str(row.tunnel.destination_connected),
-            icon=lambda row: _dot(row, row.tunnel.destination_connected),
-            tooltip=lambda row: _connected_words("Destination", row.tunnel.destination_connected),
-            tone=_dim,
-            width=50,
-            searched=False,
-        ),
-        Column(
-            "Time left",
-            left_text,
-            key=lambda row: (row.is_open, left_s(row)),
-            tone=left_tone,
-            bar=left_share,
-            font="figures",
-            width=76,
-            live=True,
-            searched=False,
-        ),
-        Column(
-            "↓",
-            lambda row: _rate(row, row.rate_down),
-            key=lambda row: row.rate_down,
-            tooltip=lambda row: "Out of the tunnel, to this machine",
-            align="right",
-            font="figures",
-            width=72,
-            searched=False,
-        ),
-        Column(
-            "↑",
-            lambda row: _rate(row, row.rate_up),
-            key=lambda row: row.rate_up,
-            tooltip=lambda row: "From this machine, into the tunnel",
-            align="right",
-            font="figures",
-            width=72,
-            searched=False,
-        ),
+def _rate_column(title: str, tooltip: str, rate: Callable[[TunnelRow], float]) -> Column[TunnelRow]:
+    return Column(
+        title,
+        lambda row: _rate(row, rate(row)),
+        key=rate,
+        tooltip=lambda row: tooltip,
+        align="right",
+        font="figures",
+        width=72,
+        searched=False,
     )
