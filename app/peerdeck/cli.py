@@ -5,12 +5,14 @@ import asyncio
 import json
 import logging
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from peerdeck import __version__
+from peerdeck.core.errors import FieldError, UserError
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -32,8 +34,57 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="with --demo: drive the window through every step and write a PNG of each page",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    local = commands.add_parser("localcloud", help="run the local cloud in the foreground")
+    _add_local_cloud(
+        commands.add_parser("localcloud", help="run the local cloud in the foreground")
+    )
+    options = parser.parse_args(arguments)
+    if options.tour and not options.demo:
+        parser.error("--tour needs --demo")
+    return options
+
+
+PORTS = {
+    "http": "HTTP and signaling",
+    "https": "the same with TLS",
+    "relay": "tunnels",
+    "relays": "tunnels with TLS",
+    "turn": "STUN and TURN, UDP and TCP",
+    "turns": "TURN with TLS",
+}
+REQUEST_LOG = "peerdeck.localcloud.requests"
+
+
+def _add_local_cloud(local: argparse.ArgumentParser) -> None:
     local.add_argument("--port", type=_port, default=0, help="HTTP port; a free one by default")
+    for name, what in PORTS.items():
+        if name != "http":
+            local.add_argument(
+                f"--{name}-port", type=_port, default=0, metavar="PORT", help=f"for {what}"
+            )
+    local.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="this machine's IPv4 address to listen on; loopback by default",
+    )
+    local.add_argument(
+        "--region",
+        action="append",
+        default=[],
+        metavar="REGION",
+        help="a region to offer; may be repeated",
+    )
+    local.add_argument(
+        "--seed", type=Path, metavar="FILE", help="YAML or JSON of channels, things and tunnels"
+    )
+    local.add_argument(
+        "--state", type=Path, metavar="DIRECTORY", help="keep everything there across restarts"
+    )
+    local.add_argument(
+        "--tls", action="store_true", help="offer https and wss (both kinds always listen)"
+    )
+    local.add_argument(
+        "--request-log", metavar="FILE", help="one line for each request; “-” for standard error"
+    )
     local.add_argument(
         "--devices", action="store_true", help="with the demo's camera and devices on it"
     )
@@ -42,10 +93,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="print one JSON line when ready and stop when standard input ends",
     )
-    options = parser.parse_args(arguments)
-    if options.tour and not options.demo:
-        parser.error("--tour needs --demo")
-    return options
 
 
 def _port(text: str) -> int:
@@ -56,31 +103,62 @@ def _port(text: str) -> int:
 
 
 def _local_cloud(options: argparse.Namespace) -> int:
-    from peerdeck.wiring import run_local_cloud
-
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-
-    def ready(environment: dict[str, str], regions: tuple[str, ...]) -> None:
-        if options.until_eof:
-            print(json.dumps({"environment": environment, "regions": regions}), flush=True)
-            return
-        for name, value in environment.items():
-            print(f"export {name}={value}")
-        print(f"# regions: {', '.join(regions)}; stop with Ctrl+C", flush=True)
-
-    standard_input = os.fdopen(os.dup(sys.stdin.fileno()), "rb") if options.until_eof else None
+    """Status 2 for a wrong option or seed, 1 for what stands in the way."""
     try:
-        asyncio.run(
-            run_local_cloud(
-                port=options.port, devices=options.devices, ready=ready, until_eof=standard_input
-            )
-        )
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+        if options.request_log:
+            _log_requests(options.request_log)
+        asyncio.run(_run_local_cloud(options))
+    except (FieldError, UserError) as error:
+        print(f"peerdeck: {error}", file=sys.stderr)
+        return 2 if isinstance(error, FieldError) else 1
     except OSError as error:
         print(f"peerdeck: the local cloud could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+async def _run_local_cloud(options: argparse.Namespace) -> None:
+    from peerdeck.wiring import run_local_cloud
+
+    def ready(
+        environment: dict[str, str], regions: tuple[str, ...], explanations: tuple[str, ...]
+    ) -> None:
+        if options.until_eof:
+            print(json.dumps({"environment": environment, "regions": regions}), flush=True)
+            return
+        for name, value in environment.items():
+            print(f"export {name}={shlex.quote(value)}")
+        for line in explanations:
+            print(f"# {line}")
+        print(f"# regions: {', '.join(regions)}; stop with Ctrl+C", flush=True)
+
+    if not options.host.startswith("127."):
+        print(f"peerdeck: {options.host} can be reached by others, too.", file=sys.stderr)
+    await run_local_cloud(
+        host=options.host,
+        ports={"http": options.port}
+        | {name: getattr(options, f"{name}_port") for name in PORTS if name != "http"},
+        regions=tuple(dict.fromkeys(options.region)),
+        seed_file=options.seed,
+        state=options.state,
+        tls=options.tls,
+        devices=options.devices,
+        ready=ready,
+        until_eof=os.fdopen(os.dup(sys.stdin.fileno()), "rb") if options.until_eof else None,
+    )
+
+
+def _log_requests(file: str) -> None:
+    """Raises OSError. Method, operation, region, key id, status and time; never a secret."""
+    handler = logging.StreamHandler() if file == "-" else logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger(REQUEST_LOG)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"localcloud": _local_cloud}

@@ -10,10 +10,10 @@ import contextlib
 import importlib
 import json
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from peerdeck.core.endpoints import Endpoints
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 CHILD_START_S = 20.0
 CHILD_STOP_S = 3.0
-REGION_VARIABLE = "AWS_DEFAULT_REGION"
+ADMIN_VARIABLE = "PEERDECK_LOCALCLOUD_ADMIN"
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -149,6 +149,7 @@ class DemoCloud:
         self._keys = tuple(Secret(environment[name]) for name in KEY_VARIABLES)
         self.endpoints = Endpoints.from_environment(environment)
         self.regions: tuple[str, ...] = tuple(regions)
+        self.admin_url: str = environment.get(ADMIN_VARIABLE, "")  # of the faults on demand
 
     @classmethod
     async def start(cls) -> "DemoCloud":
@@ -215,49 +216,34 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def run_local_cloud(
     *,
-    port: int,
+    host: str = "127.0.0.1",
+    ports: Mapping[str, int],
+    regions: tuple[str, ...] = (),
+    seed_file: Path | None = None,
+    state: Path | None = None,
+    tls: bool = False,
     devices: bool,
-    ready: Callable[[dict[str, str], tuple[str, ...]], None],
+    ready: Callable[[dict[str, str], tuple[str, ...], tuple[str, ...]], None],
     until_eof: IO[bytes] | None,
 ) -> None:
-    """Runs until SIGTERM, SIGINT or, where given, the end of `until_eof`."""
-    from peerdeck.localcloud.cloud import LocalCloud
-    from peerdeck.localcloud.seed import demo_seed
+    """Runs until SIGTERM, SIGINT or, where given, the end of `until_eof`.
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in asyncio
-            loop.add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        if until_eof is not None:
-            transport, _ = await loop.connect_read_pipe(lambda: _Eof(stop), until_eof)
-            stack.callback(transport.close)
-        cloud = await stack.enter_async_context(LocalCloud(seed=demo_seed(), port=port))
-        if devices:
-            await stack.enter_async_context(devices_of(cloud))
-        ready(_environment(cloud), cloud.regions)
-        await stop.wait()
+    ready(environment, regions, explanations): called once, when clients may come. ports: by the
+    names of localcloud.cloud.Ports. Raises FieldError, UserError and OSError.
+    """
+    from peerdeck.localcloud.cloud import Ports
+    from peerdeck.localcloud.serve import Options, serve
 
-
-class _Eof(asyncio.Protocol):
-    """Sets an event at the end of a stream; what comes before is of no interest."""
-
-    def __init__(self, ended: asyncio.Event) -> None:
-        self._ended = ended
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended.set()
-
-
-def _environment(cloud: "LocalCloud") -> dict[str, str]:
-    """What makes any AWS client, and ours, use `cloud`. Holds its secret key."""
-    keys = cloud.credentials
-    return {
-        **cloud.endpoints.environment(),
-        **dict(zip(KEY_VARIABLES, (keys.access_key, keys.secret_key.reveal()), strict=True)),
-        REGION_VARIABLE: cloud.regions[0],
-    }
+    options = Options(
+        host=host,
+        ports=Ports(**ports),
+        regions=regions,
+        seed_file=seed_file,
+        state=state,
+        tls=tls,
+        passing=until_eof is not None,
+    )
+    await serve(options, devices=devices_of if devices else None, ready=ready, until_eof=until_eof)
 
 
 @contextlib.asynccontextmanager
@@ -269,7 +255,8 @@ async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
     from peerdeck.localcloud.camera import DemoCamera
     from peerdeck.localcloud.device import DemoDevice
 
-    keys = cloud.credentials
+    keys = cloud.device_credentials
+    trusted = cloud.authority.client_context() if cloud.authority is not None else None
     async with contextlib.AsyncExitStack() as stack:
         for region, arn in cloud.live_channels:
             camera = DemoCamera(
@@ -278,13 +265,12 @@ async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
                 endpoints=cloud.endpoints,
                 access_key=keys.access_key,
                 secret_key=keys.secret_key,
+                tls=trusted,
             )
             stack.push_async_callback(camera.aclose)
             await camera.start()
         for thing in cloud.things:
-            device = DemoDevice(
-                thing, connect=_connect_destination, data_url=cloud.endpoints.tunnel_data
-            )
+            device = DemoDevice(thing, connect=_connect_destination, data_url=cloud.relay.url)
             stack.push_async_callback(device.aclose)
             await device.start()
             cloud.state.tunnels.on_opened.append(device.tunnel_opened)

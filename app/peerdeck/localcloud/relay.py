@@ -35,6 +35,7 @@ _HANDSHAKE_S = 10
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
 _log = logging.getLogger(f"{__name__}.websocket")
 _log.setLevel(logging.ERROR)
+_requests = logging.getLogger("peerdeck.localcloud.requests")
 
 
 class TunnelRelay:
@@ -201,10 +202,12 @@ class TunnelRelay:
             admission = self._registry.admit(mode, token, client_token)
         except Refused as refused:
             headers = {"channel-id": channel_id, "X-Status-Reason": refused.reason}
+            _requests.info("TUNNEL %s %d %s", channel_id, refused.status, refused.reason)
             response = WSUpgradeResponse.create_error_response(
                 refused.status, refused.reason.encode(), headers
             )
             return WSUpgradeResponseWithListener(response, None)
+        _requests.info("TUNNEL %s 101 %s of %s", channel_id, mode.value, admission.tunnel_id)
         headers = {"channel-id": channel_id, "sec-websocket-protocol": version.subprotocol}
         response = WSUpgradeResponse.create_101_response(headers)
         return WSUpgradeResponseWithListener(response, Peer(self, admission, version))

@@ -1,9 +1,12 @@
 """What a local cloud holds when it starts."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from peerdeck.core.secret import Secret
+from peerdeck.localcloud.channels import ChannelMissingError
 from peerdeck.localcloud.sigv4 import AccessKey
+from peerdeck.localcloud.state import CloudState
 
 _DAY_S = 86400.0
 
@@ -19,6 +22,7 @@ class SeedChannel:
     status: str = "ACTIVE"
     age_s: float = _DAY_S
     live: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,44 @@ def demo_seed() -> Seed:
             ),
         ),
     )
+
+
+def plant(seed: Seed, state: CloudState, *, only_live: bool = False) -> tuple[tuple[str, str], ...]:
+    """Creates what the seed names; returns region and ARN of the live channels.
+
+    only_live: all is there already, from before a restart; what was deleted since stays so.
+    """
+    if not only_live:
+        _sow(seed, state)
+    live = []
+    for sown in seed.channels:
+        if sown.live:
+            with contextlib.suppress(ChannelMissingError):
+                live.append((sown.region, state.channels.by_name(sown.region, sown.name).arn))
+    return tuple(live)
+
+
+def _sow(seed: Seed, state: CloudState) -> None:
+    for sown in seed.channels:
+        state.channels.create(
+            sown.region,
+            sown.name,
+            kind=sown.kind,
+            ttl_s=sown.ttl_s,
+            status=sown.status,
+            age_s=sown.age_s,
+            tags=sown.tags,
+        )
+    for tunnel in seed.tunnels:
+        record, _, _ = state.tunnels.open(
+            tunnel.region,
+            thing=tunnel.thing,
+            services=tunnel.services,
+            description=tunnel.description,
+            tags=tunnel.tags,
+            lifetime_min=tunnel.lifetime_min,
+            announce=False,
+            age_s=tunnel.age_s,
+        )
+        if tunnel.closed:
+            state.tunnels.close(tunnel.region, record.id)

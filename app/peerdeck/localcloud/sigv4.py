@@ -53,11 +53,15 @@ class SignatureRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key that may sign. expires_at: POSIX seconds; only temporary keys have it and a token."""
+    """A key that may sign. expires_at: POSIX seconds; only temporary keys have it and a token.
+
+    clock_ahead_s: how far the service's clock is ahead for this key's requests; a fault.
+    """
 
     secret_key: Secret
     session_token: Secret = Secret("")
     expires_at: float | None = None
+    clock_ahead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def verify_headers(
         )
     scope = _scope(parts["Credential"], at, service)
     key = _key(scope, keys, request.headers.get("x-amz-security-token", ""), now)
-    _check_time(at, CLOCK_WINDOW_S, now)
+    _check_time(at, CLOCK_WINDOW_S, now + key.clock_ahead_s)
     payload = request.headers.get("x-amz-content-sha256", "") or _hash(request.body)
     names = parts["SignedHeaders"].split(";")
     if payload != _hash(request.body) or not {"host", "x-amz-date"} <= set(names):
@@ -219,7 +223,8 @@ def verify_query(
     at = values["X-Amz-Date"]
     scope = _scope(values["X-Amz-Credential"], at, service)
     key = _key(scope, keys, values.get("X-Amz-Security-Token", ""), now)
-    _check_time(at, _expires_s(values.get("X-Amz-Expires", str(CLOCK_WINDOW_S))), now)
+    valid_s = _expires_s(values.get("X-Amz-Expires", str(CLOCK_WINDOW_S)))
+    _check_time(at, valid_s, now + key.clock_ahead_s)
     query = "&".join(p for p in request.query.split("&") if not p.startswith("X-Amz-Signature="))
     unsigned = SignedRequest(request.method, request.path, query, request.headers)
     names = values["X-Amz-SignedHeaders"].split(";")

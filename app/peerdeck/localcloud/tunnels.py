@@ -12,10 +12,11 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import MAX_LIFETIME_MIN, MAX_SERVICES, Mode
+from peerdeck.localcloud.tunnel_records import Side, TunnelRecord
 
 CLOSED_KEPT_S = 3 * 3600.0  # a closed tunnel stays listed for a while
 MAX_OPEN = 2000  # per region
@@ -68,44 +69,6 @@ class OpenedTunnel:
     region: str
     services: tuple[str, ...]
     access_token: Secret
-
-
-@dataclass(slots=True)
-class Side:
-    """One end of a tunnel. changed_at: POSIX seconds of the last connect or disconnect, or 0."""
-
-    generation: int = 0
-    connected: int | None = None  # serial of the admission that holds the connection
-    changed_at: float = 0.0
-    token: bytes = field(default=b"", repr=False)  # digest of the valid access token
-    client_token: bytes = field(default=b"", repr=False)  # digest; the token's first use set it
-    used: bool = False
-
-
-@dataclass(slots=True)
-class TunnelRecord:
-    """A tunnel as the service keeps it; only the registry changes one. Times are POSIX seconds."""
-
-    id: str
-    arn: str
-    region: str
-    thing: str
-    services: tuple[str, ...]
-    description: str
-    tags: dict[str, str]
-    lifetime_min: int
-    created_at: float
-    updated_at: float
-    closed_at: float | None = None
-    sides: dict[Mode, Side] = field(default_factory=lambda: {mode: Side() for mode in Mode})
-
-    @property
-    def ends_at(self) -> float:
-        return self.created_at + 60 * self.lifetime_min
-
-    @property
-    def status(self) -> str:
-        return "OPEN" if self.closed_at is None else "CLOSED"
 
 
 class TunnelRegistry:
@@ -231,6 +194,18 @@ class TunnelRegistry:
         self.expire()
         records = [r for r in self._regions.get(region, {}).values() if thing in {"", r.thing}]
         return sorted(records, key=lambda record: (-record.created_at, record.id))
+
+    def records(self) -> tuple[TunnelRecord, ...]:
+        """Every tunnel of every region."""
+        return tuple(self._by_id.values())
+
+    def put(self, record: TunnelRecord) -> None:
+        """Adds a record as it is, for instance one from before a restart; nobody is connected."""
+        for mode, side in record.sides.items():
+            side.connected = None
+            self._by_token[side.token] = (record.id, mode)
+        self._regions.setdefault(record.region, {})[record.id] = record
+        self._by_id[record.id] = record
 
     def tag(self, record: TunnelRecord, tags: Mapping[str, str]) -> None:
         """Adds or replaces; raises TunnelLimitReachedError beyond 200."""

@@ -1,6 +1,7 @@
 """What a device asks of AWS before it can be seen."""
 
 import json
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,9 @@ class SignedChannelAccess:
         endpoints: Endpoints,
         access_key: str,
         secret_key: Secret,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls: ssl.SSLContext | bool = tls or True
         self._channel_arn = channel_arn
         self._region = region
         self._endpoints = endpoints
@@ -138,7 +141,7 @@ class SignedChannelAccess:
         )
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
-        async with self._session.post(url, data=body, headers=headers) as response:
+        async with self._session.post(url, data=body, headers=headers, ssl=self._tls) as response:
             text = await response.text()
             if response.status != 200:
                 raise ServiceFailedError(f"{path}: {response.status} {text[:200]}")

@@ -62,11 +62,12 @@ def get_signaling_channel_endpoint(call: Call) -> dict[str, Any]:
             "The WEBRTC protocol needs media storage to be configured for the channel.",
         )
     role = Role(configuration.get("Role", Role.MASTER))
-    host = call.state.base_url.partition("//")[2]
+    scheme, _, host = call.state.base_url.partition("://")
+    tls = scheme.removeprefix("http")
     endpoints = []
     for protocol in dict.fromkeys(protocols):
         label = call.state.channels.endpoint_label(call.region, channel, role, protocol)
-        url = f"{_SCHEMES[protocol]}://{host}/{label}"
+        url = f"{_SCHEMES[protocol]}{tls}://{host}/{label}"
         endpoints.append({"Protocol": protocol, "ResourceEndpoint": url})
     return {"ResourceEndpointList": endpoints}
 

@@ -5,12 +5,8 @@ from typing import Any
 from peerdeck.core.tunnel import MAX_LIFETIME_MIN, Mode
 from peerdeck.localcloud.paging import PageTokenError
 from peerdeck.localcloud.state import Call, OperationError
-from peerdeck.localcloud.tunnels import (
-    Side,
-    TunnelLimitReachedError,
-    TunnelMissingError,
-    TunnelRecord,
-)
+from peerdeck.localcloud.tunnel_records import Side, TunnelRecord
+from peerdeck.localcloud.tunnels import TunnelLimitReachedError, TunnelMissingError
 
 _DEFAULT_PAGE = 100
 _MODES = {
