@@ -13,11 +13,11 @@ _REMEDIES = {
     ),
     Kind.INVALID: ("AWS does not accept the request", "Check the values named below."),
     Kind.DENIED: (
-        "These credentials may not do that",
+        "these credentials may not do that",
         "Ask for the permission of the action named below, or choose another profile.",
     ),
     Kind.EXPIRED: (
-        "The credentials have expired",
+        "the credentials have expired",
         "Sign in again (for SSO: `aws sso login`), then retry.",
     ),
     Kind.NOT_FOUND: (
@@ -25,26 +25,26 @@ _REMEDIES = {
         "It may have been deleted, or it lives in another region or account. Refresh the list.",
     ),
     Kind.CLOCK: (
-        "This machine's clock differs too much from AWS's",
+        "this machine's clock differs too much from AWS's",
         "Set the clock (for instance by NTP), then retry.",
     ),
     Kind.NO_CREDENTIALS: (
-        "There are no usable AWS credentials",
+        "there are no usable AWS credentials",
         (
             "Choose a profile, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY; or look around in the demo."
         ),
     ),
     Kind.UNREACHABLE: (
-        "The endpoint cannot be reached",
+        "the endpoint cannot be reached",
         "Check the network, the proxy and the endpoint's address, then retry.",
     ),
     Kind.NOT_AWS: (
-        "The endpoint that answered is not an AWS service",
+        "the endpoint that answered is not an AWS service",
         "Check the endpoint URLs in the account settings; AWS never answers in this form.",
     ),
     Kind.LIMIT: (
-        "A quota of the account is used up",
+        "a quota of the account is used up",
         "Close what is no longer needed, or ask AWS to raise the quota.",
     ),
     Kind.OTHER: ("AWS answered with an error", "Retry; the service's own words are below."),

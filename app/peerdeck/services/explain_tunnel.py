@@ -40,9 +40,8 @@ def explain_tunnel(error: TunnelError, tunnel: Tunnel) -> UserError:
     match error:
         case PortInUse():
             return UserError(
-                f"Local port {error.port} for {error.service} is in use by another program.",
-                "Enter another port, or leave it empty for a free one, and connect again.",
-                detail=str(error),
+                f"Local port {error.port} for {error.service} cannot be used: {error.why}.",
+                "Enter another port, or 0 for any free one, and connect again.",
             )
         case TunnelRefused():
             return _refused(error, name)

@@ -41,3 +41,4 @@ class PortInUse(TunnelError):
         super().__init__(f"port {port} for {service or 'the tunnel'} cannot be opened: {why}")
         self.port = port
         self.service = service
+        self.why = why

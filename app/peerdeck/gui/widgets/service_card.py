@@ -50,6 +50,8 @@ class ServiceCard(Card):
         self.port.setSpecialValueText("any free port")
         self.port.setValue(port)
         self.port.setFixedWidth(_PORT_WIDTH)
+        if (line := self.port.lineEdit()) is not None:
+            line.setTextMargins(GAP_S, 0, 0, 0)  # the style sheet's padding does not reach it
         self.port.setAccessibleName(f"Local port of {service}")
         self.port.setToolTip("Where it will listen on 127.0.0.1; 0 takes any free port")
         self._port_name = label("Local port", tone="muted")
