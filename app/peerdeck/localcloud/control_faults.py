@@ -24,12 +24,13 @@ class ControlFaults:
 
     def check(self, service: str, operation: str, protocol: Protocol, caller: str) -> None:
         """Raises the ServiceError that a fault asks for. caller: ARN of who called."""
+        connects = operation.startswith("ConnectAs")  # a refused upgrade names its code in the body
         if _names(self.throttled, operation):
             if service.startswith("kinesis"):
                 code, message = "ClientLimitExceededException", f"Rate exceeded for {operation}."
             else:
                 code, message = "ThrottlingException", "Rate exceeded"
-            raise ServiceError(400, code, message, in_body=operation.startswith("ConnectAs"))
+            raise ServiceError(400, code, message, in_body=connects)
         if _names(self.denied, operation):
             action = f"{_SIGNING_NAMES.get(service, 'kinesisvideo')}:{operation}"
             raise ServiceError(
@@ -37,8 +38,8 @@ class ControlFaults:
                 "AccessDeniedException",
                 f"User: {caller} is not authorized to perform: {action} because no "
                 f"identity-based policy allows the {action} action",
-                field="Message",
-                in_body=operation.startswith("ConnectAs"),
+                field="message" if connects else "Message",
+                in_body=connects,
             )
 
 
