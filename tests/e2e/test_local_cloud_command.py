@@ -129,3 +129,149 @@ def test_wrong_port_is_named_with_status_2(tmp_path):
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "port “70000” must be 0 to 65535" in errors
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts the command; whatever still runs at the end of the test is killed."""
+    started = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        started.append(start(tmp_path / "home", *arguments))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """SIGTERM; returns what it wrote to standard error."""
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def curl(*arguments: str, **more: str) -> str:
+    """What the real curl prints; it knows only the variables it is given."""
+    done = subprocess.run(
+        ["curl", "-sS", *arguments],
+        check=False,
+        env=more,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_state_directory_brings_everything_back(launch, tmp_path, monkeypatch):
+    import boto3
+
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    runs = []
+    for name in ("first", "second"):
+        process = launch("--state", str(tmp_path / "state"))
+        environment = exported(process)
+        for variable, value in environment.items():
+            monkeypatch.setenv(variable, value)
+        video = boto3.session.Session().client("kinesisvideo")
+        if name == "first":
+            video.create_signaling_channel(
+                ChannelName="made-by-boto3", Tags=[{"Key": "floor", "Value": "2"}]
+            )
+        found = video.list_signaling_channels()["ChannelInfoList"]
+        (arn,) = [c["ChannelARN"] for c in found if c["ChannelName"] == "made-by-boto3"]
+        tags = video.list_tags_for_resource(ResourceARN=arn)["Tags"]
+        video.close()
+        certificate = Path(environment["AWS_CA_BUNDLE"]).read_bytes()
+        runs.append((environment["AWS_ACCESS_KEY_ID"], arn, tags, certificate))
+        assert finish(process) == ""
+    assert runs[0] == runs[1]
+    assert runs[0][2] == {"floor": "2"}
+
+
+def test_tls_regions_seed_and_log_together(launch, tmp_path, monkeypatch):
+    import boto3
+
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(
+        "channels:\n- {region: eu-north-1, name: mast}\n- {region: eu-west-1, name: door}\n"
+    )
+    log = tmp_path / "requests.log"
+    process = launch(
+        "--tls", "--seed", str(seed), "--region", "eu-north-1",
+        "--request-log", str(log),
+    )  # fmt: skip
+    environment = exported(process)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert environment["AWS_DEFAULT_REGION"] == "eu-north-1"
+    assert environment["AWS_ENDPOINT_URL_KINESIS_VIDEO"].startswith("https://")
+    assert environment["AWS_ENDPOINT_URL_IOTSECURETUNNELING_DATA"].startswith("wss://")
+    video = boto3.session.Session().client("kinesisvideo")  # trusts AWS_CA_BUNDLE
+    names = [c["ChannelName"] for c in video.list_signaling_channels()["ChannelInfoList"]]
+    video.close()
+    assert names == ["mast"]
+    health = curl(
+        "--cacert", environment["AWS_CA_BUNDLE"],
+        environment["AWS_ENDPOINT_URL_KINESIS_VIDEO"] + "/health",
+    )  # fmt: skip
+    assert json.loads(health)["status"] == "ok"
+    assert finish(process) == ""
+    text = log.read_text()
+    assert f"POST ListSignalingChannels eu-north-1 {environment['AWS_ACCESS_KEY_ID']} 200" in text
+    assert environment["AWS_SECRET_ACCESS_KEY"] not in text
+
+
+def test_faults_are_switched_by_curl(launch):
+    process = launch()
+    url = exported(process)["PEERDECK_LOCALCLOUD_ADMIN"] + "/faults"
+    assert len(json.loads(curl(url))["faults"]) > 15
+    body = '{"duration_s": 60, "values": {"operation": "ListTunnels"}}'
+    state = json.loads(curl("-X", "PUT", "-d", body, f"{url}/throttle"))
+    assert (state["on"], state["values"]) == (True, {"operation": "ListTunnels"})
+    assert not json.loads(curl("-X", "DELETE", f"{url}/throttle"))["on"]
+    assert finish(process) == ""
+
+
+def test_a_stranger_who_distrusts_the_certificate_leaves_no_trace(launch):
+    process = launch("--tls")
+    environment = exported(process)
+    for variable in (
+        "AWS_ENDPOINT_URL_KINESIS_VIDEO",
+        "AWS_ENDPOINT_URL_IOTSECURETUNNELING_DATA",
+    ):
+        url = environment[variable].replace("wss:", "https:")
+        done = subprocess.run(
+            ["curl", "-sS", url], check=False, capture_output=True, text=True, timeout=20
+        )
+        assert done.returncode == 60
+    assert finish(process) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "status"),
+    [
+        (["--host", "0.0.0.0"], "host “0.0.0.0”: must be one IPv4 address", 2),
+        (["--host", "localhost"], "host “localhost”: must be an IPv4 address", 2),
+        (["--region", "Ireland"], "region “Ireland”: must look like eu-west-1", 2),
+        (["--seed", "{tmp}/bad.yaml"], "channels[0].name “a b”", 2),
+        (["--seed", "{tmp}/none.yaml"], "none.yaml", 1),
+        (["--state", "{tmp}/broken"], "is not a state of the local cloud", 1),
+        (["--state", "{tmp}/bad.yaml"], "bad.yaml", 1),
+        (["--request-log", "{tmp}/no/such/place"], "no/such/place", 1),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(launch, tmp_path, arguments, words, status):
+    (tmp_path / "bad.yaml").write_text("channels: [{region: eu-west-1, name: a b}]")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "localcloud.sqlite").write_bytes(b"nothing of ours" * 100)
+    process = launch(*(a.format(tmp=tmp_path) for a in arguments))
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output) == (status, "")
+    assert words in errors
+    assert "Traceback" not in errors
