@@ -31,6 +31,10 @@ TAG_KEY = TextRule("Tag key", _TAG, _TAG_WORDS, maximum=128, required=True)
 TAG_VALUE = TextRule("Tag value", _TAG, _TAG_WORDS, maximum=256)
 
 
+# Where a destination connects to: host and port, or the path of a unix socket.
+Target = tuple[str, int] | str
+
+
 class Mode(StrEnum):
     SOURCE = "source"
     DESTINATION = "destination"
@@ -127,12 +131,66 @@ class ServicePort:
     problem: str = ""
 
 
+class ConnectionState(StrEnum):
+    """HELD: waits for a link. ENDING: one side has finished, what is left is delivered."""
+
+    DIALING = "dialing"
+    HELD = "held"
+    OPEN = "open"
+    ENDING = "ending"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConnection:
+    """One TCP connection through a proxy. number: 1, 2, 3 … of this proxy.
+
+    client: address of the local program at a source, of the target at a destination. opened_at:
+    POSIX seconds. bytes_up: into the tunnel.
+    """
+
+    number: int
+    service: str
+    client: str
+    opened_at: float
+    bytes_up: int = 0
+    bytes_down: int = 0
+    state: ConnectionState = ConnectionState.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEvent:
+    """A connection was opened or is over. broken: it ended without delivering everything.
+
+    problem: why the target could not be reached, or "".
+    """
+
+    connection: LiveConnection
+    closed: bool = False
+    broken: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """A change of a proxy's state. at: POSIX seconds."""
+
+    at: float
+    state: LinkState
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TunnelLink:
-    """Snapshot of a local proxy. channel_id: what AWS support asks for. reason: why it failed."""
+    """Snapshot of a local proxy. channel_id: what AWS support asks for. reason: why it failed.
+
+    connections: those that are there, the newest 200 at most, newest first. history: the newest
+    50 changes of state, oldest first.
+    """
 
     state: LinkState = LinkState.IDLE
     services: tuple[ServicePort, ...] = ()
     channel_id: str = ""
     reason: str = ""
     reconnects: int = 0
+    connections: tuple[LiveConnection, ...] = ()
+    history: tuple[LinkEvent, ...] = ()

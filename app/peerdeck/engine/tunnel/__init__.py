@@ -1,12 +1,16 @@
 """The local proxy of AWS IoT Secure Tunneling: TCP on one side, a WebSocket on the other.
 
     proxy.py        TunnelProxy: life, reconnecting, snapshot; the one class that others use
+    adoption.py     a port or a target for each of the tunnel's services
     switchboard.py  connections ↔ the protocol's state machine; counters
     local.py        one local TCP connection
+    ledger.py       which connections there are, for people
     waiting.py      those whose client does not read, or has finished sending
     ports.py        a source's listeners
     link.py         one WebSocket connection to the service
-    dialing.py      TCP connections over all of a name's addresses
+    dialing.py      connections over all of a name's addresses, or to a unix socket
+    dialer.py       a destination's connections to their targets
+    trust.py        certificate authorities
     limits.py       every bound and delay, in one place
 
 Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. While
@@ -21,10 +25,13 @@ from peerdeck.engine.tunnel.errors import (
     TunnelError,
     TunnelRefused,
     TunnelUnreachable,
+    UnusableCertificates,
     UnusableServices,
+    WebProxyFailed,
 )
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.proxy import TunnelProxy
+from peerdeck.engine.tunnel.trust import tls_context
 
 __all__ = [
     "Limits",
@@ -33,5 +40,8 @@ __all__ = [
     "TunnelProxy",
     "TunnelRefused",
     "TunnelUnreachable",
+    "UnusableCertificates",
     "UnusableServices",
+    "WebProxyFailed",
+    "tls_context",
 ]

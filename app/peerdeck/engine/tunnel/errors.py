@@ -30,6 +30,26 @@ class TunnelUnreachable(TunnelError):
     """Name, route, TCP, TLS or an HTTP 5xx failed; worth another try later."""
 
 
+class WebProxyFailed(TunnelUnreachable):
+    """The web proxy on the way there does not let us through, or is no proxy.
+
+    address: host:port. status: its HTTP status, or 0.
+    """
+
+    def __init__(self, address: str, why: str, status: int = 0) -> None:
+        super().__init__(f"web proxy {address}: {why}")
+        self.address = address
+        self.status = status
+
+
+class UnusableCertificates(TunnelError):
+    """The additional certificate authorities cannot be read."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
 class UnusableServices(TunnelError):
     """The tunnel's services and the configured ports or targets do not go together."""
 

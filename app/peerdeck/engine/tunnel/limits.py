@@ -16,10 +16,16 @@ class Limits:
     half_closed_s, half_closed: how long, and how many, connections whose client has finished
     sending still wait for answers. flush_s: how long a closed connection may deliver what it has.
     stall_s: after that a local socket that takes nothing is cut, where it holds up others.
+    dial_attempts, dial_delay_s: for a target that refuses. attempts: how often in a row a lost link
+    is tried again before the proxy gives up, None without end. held 0: connections that come while
+    the link is down are refused.
     """
 
     connect_s: float = 15.0
     dial_s: float = 10.0
+    dial_attempts: int = 1
+    dial_delay_s: float = 1.0
+    attempts: int | None = None
     ping_s: float = 20.0
     dead_after: int = 3
     backoff_base_s: float = 1.0

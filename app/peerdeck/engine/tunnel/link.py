@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import ssl
 import time
@@ -21,11 +22,13 @@ from picows import (
     WSUpgradeResponse,
     ws_connect,
 )
+from python_socks import ProxyError
 
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import Mode
+from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tunnel.dialing import dial
-from peerdeck.engine.tunnel.errors import TunnelRefused, TunnelUnreachable
+from peerdeck.engine.tunnel.errors import TunnelRefused, TunnelUnreachable, WebProxyFailed
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.protocol.frames import MAX_WEBSOCKET_PAYLOAD
 from peerdeck.protocol.tunnel_events import Version
@@ -199,6 +202,7 @@ async def open_link(
     client_token: Secret,
     version: Version = Version.V3,
     ssl_context: ssl.SSLContext | None = None,
+    web_proxy: WebProxy | None = None,
     limits: Limits,
     clock: Callable[[], float] = time.time,
 ) -> Link:
@@ -215,7 +219,7 @@ async def open_link(
         ("User-Agent", "peerdeck"),
     ]
     address = f"{url.rstrip('/')}/tunnel?local-proxy-mode={mode.value}"
-    await _upgrade(link, address, headers, ssl_context, limits.connect_s)
+    await _upgrade(link, address, headers, ssl_context, web_proxy, limits.connect_s)
     if link.headers.get("sec-websocket-protocol") != version.subprotocol:
         await link.aclose()
         raise TunnelUnreachable(f"the service does not speak {version.subprotocol}")
@@ -227,12 +231,18 @@ async def _upgrade(
     url: str,
     headers: list[tuple[str, str]],
     ssl_context: ssl.SSLContext | None,
+    web_proxy: WebProxy | None,
     deadline_s: float,
 ) -> None:
     dialed: list[socket.socket] = []
 
     async def connect(parsed: WSParsedURL) -> socket.socket:
-        dialed.append(await dial(parsed.host, parsed.port))
+        try:
+            dialed.append(await dial(parsed.host, parsed.port))
+        except OSError as error:
+            if web_proxy is None:
+                raise
+            raise WebProxyFailed(web_proxy.address, str(error)) from error
         return dialed[0]
 
     def upgraded(_request: object, response: WSUpgradeResponse) -> Link:
@@ -245,6 +255,7 @@ async def _upgrade(
                 upgraded,
                 url,
                 ssl_context=ssl_context,
+                proxy=web_proxy.url().reveal() if web_proxy is not None else None,
                 socket_factory=connect,
                 extra_headers=headers,
                 max_redirects=0,  # a redirect would carry the tokens to a stranger
@@ -252,6 +263,8 @@ async def _upgrade(
                 websocket_handshake_timeout=None,
                 logger_name=_log,
             )
+    except ProxyError as error:
+        raise _proxy_refusal(web_proxy, error) from None
     except WSHandshakeError as error:
         raise _refusal(error) from None  # its context would keep the request with the tokens
     except TimeoutError:
@@ -278,6 +291,13 @@ def _refusal(error: WSHandshakeError) -> TunnelRefused | TunnelUnreachable:
     if status >= 500:
         return TunnelUnreachable(f"HTTP {status}: {reason[:500]}")
     return TunnelRefused(status, reason[:500], headers)
+
+
+def _proxy_refusal(web_proxy: WebProxy | None, error: ProxyError) -> WebProxyFailed:
+    words = str(error) or type(error).__name__
+    status = re.search(r"status (\d{3})$", words)  # picows has it nowhere else
+    address = web_proxy.address if web_proxy is not None else ""
+    return WebProxyFailed(address, words, int(status[1]) if status else 0)
 
 
 def _hang_up(dialed: list[socket.socket]) -> None:

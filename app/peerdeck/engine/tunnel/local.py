@@ -36,7 +36,11 @@ class LocalConnection(asyncio.BufferedProtocol):
         self.service = service
         self.identity = identity
         self.is_half_closed = False
-        self.delivered = 0  # bytes
+        self.is_broken = False
+        self.problem = ""  # why the target could not be reached
+        self.client = ""  # address of who or what is at the other end of the socket
+        self.sent = 0  # bytes, into the tunnel
+        self.delivered = 0  # bytes, out of it
         self._board = board
         self._window_bytes = window_bytes
         self._loop = asyncio.get_running_loop()
@@ -53,10 +57,19 @@ class LocalConnection(asyncio.BufferedProtocol):
             return len(self._early)
         return self._transport.get_write_buffer_size()
 
+    @property
+    def is_connected(self) -> bool:
+        return self._transport is not None
+
+    @property
+    def is_ending(self) -> bool:
+        return self.is_half_closed or self._finishing is not None
+
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.client = address_text(transport.get_extra_info("peername"))
         self._transport.set_write_buffer_limits(high=self._window_bytes)
         if self._aborted:
             self._transport.abort()
@@ -89,6 +102,7 @@ class LocalConnection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in self._timers:
             timer.cancel()
+        self.is_broken = self.is_broken or exc is not None
         self._board.lost(self)
 
     def pause_writing(self) -> None:
@@ -145,10 +159,20 @@ class LocalConnection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Ends it with a RST: the local side must not take a broken transfer for a whole one."""
         self.identity = None
-        self._aborted = True
+        self._aborted = self.is_broken = True
         if self._transport is None or (self._transport.is_closing() and not self.unsent):
             return
         connection = self._transport.get_extra_info("socket")
         if connection is not None and connection.fileno() >= 0:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
+
+
+def address_text(address: object) -> str:
+    """ "127.0.0.1:50022", "[::1]:50022", the path of a unix socket, or "" where there is none."""
+    match address:
+        case (str(host), int(port), *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case str():
+            return address
+    return ""

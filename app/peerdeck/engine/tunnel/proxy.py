@@ -4,25 +4,31 @@ import asyncio
 import logging
 import random
 import secrets
+import socket
 import ssl
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from peerdeck.core.secret import Secret
-from peerdeck.core.tunnel import LinkState, Mode, ServicePort, TunnelLink
+from peerdeck.core.tunnel import ConnectionEvent, LinkEvent, LinkState, Mode, Target, TunnelLink
+from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
+from peerdeck.engine.tunnel.adoption import ports_for, targets_for
 from peerdeck.engine.tunnel.errors import TunnelError, TunnelUnreachable, UnusableServices
+from peerdeck.engine.tunnel.ledger import Ledger, service_rows
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link, open_link
 from peerdeck.engine.tunnel.ports import Ports
-from peerdeck.engine.tunnel.switchboard import Switchboard, Traffic
+from peerdeck.engine.tunnel.switchboard import Switchboard
 from peerdeck.protocol.frames import MAX_STREAM_ID
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import Version
-from peerdeck.protocol.tunnel_services import ServiceMismatch, adopt_services
 
 _log = logging.getLogger(__name__)
+_LOCAL = "127.0.0.1"
+_MOST_HISTORY = 50
 _STEADY_S = 10.0  # a link that lived this long lets the backoff start from its beginning
 
 
@@ -30,10 +36,13 @@ class TunnelProxy:
     """Local proxy of one side of a tunnel.
 
     listen: source; port by service, 0 or a missing service for a free port, "" for a bare port.
-    targets: destination; (host, port) by service. client_token: lets the same access token connect
-    again; made here unless given, and as secret as the access token. on_change is called when the
-    state of the link changes; counters are read from `snapshot()` at the reader's own pace.
-    clock: POSIX seconds. ssl_context: for wss, instead of the system's authorities.
+    open_ports: False listens nowhere, `attach()` brings the clients. targets: destination; by
+    service. spare_ports, spare_targets: for services that those do not name; may name others.
+    bind: our address, to listen on (else 127.0.0.1) or to dial targets from. client_token: lets the
+    same access token connect again; made here unless given, and as secret as the access token.
+    on_change is called when the state of the link changes, on_connection when a connection opens or
+    ends; counters are read from `snapshot()` at the reader's own pace. clock: POSIX seconds.
+    ssl_context: for wss, instead of the system's authorities.
     """
 
     def __init__(
@@ -44,11 +53,16 @@ class TunnelProxy:
         access_token: Secret,
         client_token: Secret | None = None,
         listen: Mapping[str, int] | None = None,
-        targets: Mapping[str, tuple[str, int]] | None = None,
-        bind: str = "127.0.0.1",
+        spare_ports: Mapping[str, int] | None = None,
+        open_ports: bool = True,
+        targets: Mapping[str, Target] | None = None,
+        spare_targets: Mapping[str, Target] | None = None,
+        bind: str = "",
+        web_proxy: WebProxy | None = None,
         version: Version = Version.V3,
         ssl_context: ssl.SSLContext | None = None,
         on_change: Callable[[], None] = lambda: None,
+        on_connection: Callable[[ConnectionEvent], None] | None = None,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         limits: Limits = Limits(),  # noqa: B008  # frozen
@@ -59,7 +73,13 @@ class TunnelProxy:
         self._url = url
         self._access_token = access_token
         self._listen = dict(listen or {})
+        self._spare_ports = spare_ports or {}
+        self._open_ports = open_ports
         self._targets = dict(targets or {})
+        self._spare_targets = spare_targets or {}
+        self._web_proxy = web_proxy
+        self._ledger = Ledger(clock, on_connection)
+        self._history: deque[LinkEvent] = deque(maxlen=_MOST_HISTORY)
         self._bind = bind
         self._version = version
         self._ssl_context = ssl_context
@@ -88,7 +108,11 @@ class TunnelProxy:
         """
         if self._state is not LinkState.IDLE:
             raise RuntimeError("a proxy is started once")
-        self._board = Switchboard(self._machine(), self._limits, self._tasks, self._announce)
+        self._board = Switchboard(
+            self._machine(), self._limits, self._tasks, self._announce, self._ledger
+        )
+        if self._mode is Mode.DESTINATION:
+            self._board.dialer.bind = self._bind
         self._set(LinkState.CONNECTING)
         starting = self._tasks.start("start", self._start(self._board))
         try:
@@ -104,8 +128,10 @@ class TunnelProxy:
     async def _start(self, board: Switchboard) -> None:
         try:
             link = await self._connect(board)
-            if self._mode is Mode.SOURCE:
-                await self._ports.open(self._listen, self._bind, board.accept, self._limits.backlog)
+            if self._mode is Mode.SOURCE and self._open_ports:
+                await self._ports.open(
+                    self._listen, self._bind or _LOCAL, board.accept, self._limits.backlog
+                )
         except TunnelError as error:
             await self._fail(error)
             return
@@ -124,29 +150,34 @@ class TunnelProxy:
             self._set(LinkState.CLOSED)
         await self._release()
 
+    async def attach(self, client: socket.socket, service: str = "") -> None:
+        """Source: `client` is a connection of `service`, "" of the tunnel's only one.
+
+        client: a connected, non-blocking stream socket, which is the proxy's from now on. To be
+        called once started. Raises UnusableServices.
+        """
+        if self._board is None or self._mode is not Mode.SOURCE:
+            raise RuntimeError("only a started source has clients")
+        names = [name for name in self._services if service in {name, ""}]
+        if len(names) != 1:
+            offered = ", ".join(self._services)
+            raise UnusableServices(f"one of the tunnel's services must be named: {offered}")
+        board = self._board
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: board.accept(names[0]), sock=client)
+
     def snapshot(self) -> TunnelLink:
         traffic = self._board.traffic if self._board is not None else {}
         return TunnelLink(
             state=self._state,
-            services=tuple(
-                self._row(name, traffic.get(name, Traffic())) for name in self._services
+            services=service_rows(
+                self._services, traffic, self._bind or _LOCAL, self._ports.numbers
             ),
             channel_id=self._channel_id,
             reason=self._reason,
             reconnects=self._reconnects,
-        )
-
-    def _row(self, service: str, traffic: Traffic) -> ServicePort:
-        port = self._ports.numbers.get(service, 0)
-        return ServicePort(
-            service=service,
-            host=self._bind if port else "",
-            port=port,
-            connections=traffic.connections,
-            connections_total=traffic.connections_total,
-            bytes_up=traffic.bytes_up,
-            bytes_down=traffic.bytes_down,
-            problem=traffic.problem,
+            connections=self._ledger.rows(),
+            history=tuple(self._history),
         )
 
     # Connecting
@@ -168,6 +199,7 @@ class TunnelProxy:
             client_token=self.client_token,
             version=self._version,
             ssl_context=self._ssl_context,
+            web_proxy=self._web_proxy,
             limits=self._limits,
             clock=self._clock,
         )
@@ -197,17 +229,10 @@ class TunnelProxy:
                 f"the tunnel's services changed from {', '.join(self._services)} "
                 f"to {', '.join(services)}"
             )
-        try:
-            if self._mode is Mode.SOURCE:
-                ports = adopt_services(self._listen, services)
-                self._listen = {name: ports.get(name, 0) for name in services}
-            else:
-                board.targets = adopt_services(self._targets, services)
-                missing = [name for name in services if name not in board.targets]
-                if missing:
-                    raise ServiceMismatch(f"no target is given for {', '.join(missing)}")
-        except ServiceMismatch as error:
-            raise UnusableServices(str(error)) from error
+        if self._mode is Mode.SOURCE:
+            self._listen = ports_for(services, self._listen, self._spare_ports)
+        else:
+            board.dialer.targets = targets_for(services, self._targets, self._spare_targets)
         self._services = services
 
     # Staying connected
@@ -226,6 +251,7 @@ class TunnelProxy:
 
     async def _reconnect(self, board: Switchboard, attempt: int) -> tuple[Link | None, int]:
         """Tries until it works or the service says no; None means that it is over."""
+        failed = 0
         while True:
             limit = min(self._limits.backoff_cap_s, self._limits.backoff_base_s * 2**attempt)
             attempt = min(attempt + 1, 16)
@@ -234,6 +260,10 @@ class TunnelProxy:
                 link = await self._connect(board)
             except TunnelUnreachable as error:
                 await self._lose(board)
+                failed += 1
+                if failed == self._limits.attempts:
+                    await self._fail(error)
+                    return None, attempt
                 self._set(LinkState.RECONNECTING, str(error))
                 continue
             except TunnelError as error:
@@ -275,4 +305,5 @@ class TunnelProxy:
 
     def _set(self, state: LinkState, reason: str = "") -> None:
         self._state, self._reason = state, reason
+        self._history.append(LinkEvent(self._clock(), state, reason))
         self._on_change()

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from peerdeck.engine.tasks import TaskSet
-from peerdeck.engine.tunnel.dialing import dial, dial_problem
+from peerdeck.engine.tunnel.dialer import Dialer
+from peerdeck.engine.tunnel.ledger import Ledger, Traffic
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
@@ -27,17 +27,6 @@ from peerdeck.protocol.tunnel_events import (
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Traffic:
-    """Counters of one service. up: into the tunnel. problem: why the last dial failed, or ""."""
-
-    connections: int = 0
-    connections_total: int = 0
-    bytes_up: int = 0
-    bytes_down: int = 0
-    problem: str = ""
-
-
 class Switchboard:
     """Owns every local connection of a proxy, whichever link carries it.
 
@@ -50,19 +39,20 @@ class Switchboard:
         limits: Limits,
         tasks: TaskSet,
         on_services: Callable[[tuple[str, ...]], None],
+        ledger: Ledger,
     ) -> None:
         self.machine = machine
-        self.targets: Mapping[str, tuple[str, int]] = {}
         self.traffic: dict[str, Traffic] = {}
         self._limits = limits
         self._tasks = tasks
+        self._ledger = ledger
         self._on_services = on_services
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
         self._ready = False
         self._locals: set[LocalConnection] = set()
         self._by_identity: dict[Connection, LocalConnection] = {}
-        self._dials: dict[LocalConnection, asyncio.Task[None]] = {}
+        self.dialer = Dialer(limits, tasks, on_failed=self.lost)
         self._held: deque[LocalConnection] = deque()
         self._waiting: deque[LocalConnection] = deque()  # for their turn, in order
         self._half_closed = HalfClosed(limits, self._end)
@@ -157,7 +147,9 @@ class Switchboard:
         return self._new_local(service, None)
 
     def made(self, local: LocalConnection) -> None:
-        self._dials.pop(local, None)
+        self.dialer.made(local)
+        self.traffic[local.service].problem = ""
+        self._ledger.opened(local)
         if local.identity is not None or not isinstance(self.machine, SourceTunnel):
             return
         if self._ready:
@@ -180,6 +172,7 @@ class Switchboard:
         """`size` bytes of `local` lie in the buffer that `turn()` gave it."""
         if self._link is None or local.identity is None:
             return
+        local.sent += size
         self.traffic[local.service].bytes_up += size
         header = self.machine.data_header(local.identity, size)
         if size == MAX_PAYLOAD:  # bulk: masked and sent from where it lies
@@ -203,6 +196,8 @@ class Switchboard:
     def lost(self, local: LocalConnection) -> None:
         """The local socket is gone."""
         self._end(local)
+        self._ledger.closed(local)
+        self.traffic[local.service].problem = local.problem or self.traffic[local.service].problem
         self._locals.discard(local)
         if not self._locals and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
@@ -238,6 +233,7 @@ class Switchboard:
         window = max(limits.window_least_bytes, min(limits.window_bytes, share))
         local = LocalConnection(self, service, window, identity)
         self._locals.add(local)
+        self._ledger.add(local)
         traffic = self.traffic.setdefault(service, Traffic())
         traffic.connections += 1
         traffic.connections_total += 1
@@ -265,28 +261,7 @@ class Switchboard:
     def _start_dialing(self, identity: Connection) -> None:
         local = self._new_local(identity.service, identity)
         self._by_identity[identity] = local
-        task = self._tasks.start(
-            f"dial {identity.service}", self._dial(local, self.targets.get(identity.service))
-        )
-        self._dials[local] = task
-        task.add_done_callback(lambda _: self._dialed(local))
-
-    async def _dial(self, local: LocalConnection, target: tuple[str, int] | None) -> None:
-        traffic = self.traffic[local.service]
-        try:
-            if target is None:
-                raise OSError
-            async with asyncio.timeout(self._limits.dial_s):
-                connection = await dial(*target)
-            await self._loop.create_connection(lambda: local, sock=connection)
-            traffic.problem = ""
-        except OSError as error:  # TimeoutError is one
-            traffic.problem = dial_problem(target, error, self._limits.dial_s)
-            _log.info("dial of %s failed: %s", local.service, traffic.problem)
-
-    def _dialed(self, local: LocalConnection) -> None:
-        if self._dials.pop(local, None) is not None:  # made() did not come
-            self.lost(local)
+        self.dialer.start(local)
 
     def _end(self, local: LocalConnection) -> None:
         """Our side of a connection is over: tells the peer, lets the local socket finish."""
@@ -315,10 +290,8 @@ class Switchboard:
         self.traffic[local.service].connections -= 1
 
     def _abort(self, local: LocalConnection) -> None:
-        dialing = self._dials.get(local)
         local.abort()
-        if dialing is not None:
-            dialing.cancel()
+        self.dialer.cancel(local)
 
     # The end
 
