@@ -7,6 +7,7 @@ endpoints and keys over a pipe and ends when its standard input does, that is: w
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -270,7 +271,11 @@ async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
             stack.push_async_callback(camera.aclose)
             await camera.start()
         for thing in cloud.things:
-            device = DemoDevice(thing, connect=_connect_destination, data_url=cloud.relay.url)
+            device = DemoDevice(
+                thing,
+                connect=functools.partial(_connect_destination, cloud),
+                data_url=cloud.relay.url,
+            )
             stack.push_async_callback(device.aclose)
             await device.start()
             cloud.state.tunnels.on_opened.append(device.tunnel_opened)
@@ -278,13 +283,20 @@ async def devices_of(cloud: "LocalCloud") -> AsyncIterator[None]:
 
 
 async def _connect_destination(
-    url: str, token: Secret, targets: Mapping[str, tuple[str, int]]
+    cloud: "LocalCloud", url: str, token: Secret, targets: Mapping[str, tuple[str, int]]
 ) -> "TunnelProxy":
-    """The demo device's destination proxy is the engine's own, as a user's would be."""
-    from peerdeck.engine.tunnel import TunnelProxy
+    """The demo device's destination proxy is the engine's own, as a user's would be.
 
+    While the fault is on it speaks V1, which knows one service and does not name it.
+    """
+    from peerdeck.engine.tunnel import TunnelProxy
+    from peerdeck.protocol.tunnel_events import Version
+
+    version = Version.V1 if cloud.relay.faults.v1_only else Version.V3
+    if version is Version.V1:
+        targets = {"": next(iter(targets.values()))}
     proxy = TunnelProxy(
-        mode=Mode.DESTINATION, url=url, access_token=token, targets=targets, listen=None
+        mode=Mode.DESTINATION, url=url, access_token=token, targets=targets, version=version
     )
     try:
         await proxy.start()

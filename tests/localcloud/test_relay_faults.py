@@ -96,17 +96,6 @@ async def test_used_tokens_refuse_the_source_until_switched_off(tunnel: Tunnel) 
     await tunnel.join("source")
 
 
-async def test_a_v1_device_is_given_v1(tunnel: Tunnel) -> None:
-    tunnel.relay.faults.v1_only = True
-    source, destination = await tunnel.join("source"), await tunnel.join("destination")
-    name = "sec-websocket-protocol"
-    assert destination.headers[name] == "aws.iot.securetunneling-1.0"
-    assert source.headers[name] == "aws.iot.securetunneling-3.0"
-    tunnel.relay.faults.v1_only = False
-    again = await tunnel.join("destination")
-    assert again.headers[name] == "aws.iot.securetunneling-3.0"
-
-
 async def test_a_refused_connection_is_reset_and_never_reaches_the_device(tunnel: Tunnel) -> None:
     source, destination = await tunnel.pair()
     tunnel.relay.faults.refuses = True

@@ -9,6 +9,9 @@ answer, with its error codes and its words, because the real SDKs must not notic
     operations/    what each operation does, on channels.py and tunnels.py
     signaling.py   the channels' WebSocket; rooms.py keeps who is there and what waits
     turn, relay    TURN server; the tunnel's data plane
+    authority.py   the certificates of the TLS listeners, which stand beside the plain ones
+    front_door.py  what every request passes first: faults, request log; faults/ has the switches
+    seed_file.py, store.py, serve.py   the program `peerdeck localcloud`
     camera, device a master with a moving picture; a thing with SSH and HTTP
 
 It is an independent witness: it shares only values and the pure protocol room with the console, so

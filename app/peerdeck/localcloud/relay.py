@@ -100,6 +100,10 @@ class TunnelRelay:
                 peer.abort()
             await gone
 
+    def versions(self, mode: Mode) -> tuple[Version, ...]:
+        """Of the connections of one side that are open now."""
+        return tuple(peer.version for peer in self._peers if peer.admission.mode is mode)
+
     # Faults
 
     def drop(self, mode: Mode | None = None) -> None:
@@ -198,7 +202,7 @@ class TunnelRelay:
             mode = _mode(request)
             version = _version(request)
             token, client_token = _tokens(request)
-            version = self.faults.judge(mode, version)
+            self.faults.admit(mode)
             admission = self._registry.admit(mode, token, client_token)
         except Refused as refused:
             headers = {"channel-id": channel_id, "X-Status-Reason": refused.reason}

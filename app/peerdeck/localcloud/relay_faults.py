@@ -26,9 +26,9 @@ class Sender(Protocol):
 
 @dataclass(slots=True)
 class RelayFaults:
-    """All off at first. token_used: every source is refused. v1_only: destinations get V1.
-
-    refuses: the destination's service refuses every new connection. bytes_per_s: for each tunnel.
+    """All off at first. token_used: every source is refused. v1_only: the demo's devices, which ask
+    for it, speak V1. refuses: the destination's service refuses every new connection.
+    bytes_per_s: for each tunnel.
     """
 
     token_used: bool = False
@@ -37,15 +37,14 @@ class RelayFaults:
     stalled: bool = False
     bytes_per_s: float | None = None
 
-    def judge(self, mode: Mode, version: Version) -> Version:
-        """The version that a newcomer gets; raises Refused."""
+    def admit(self, mode: Mode) -> None:
+        """Raises Refused."""
         if self.token_used and mode is Mode.SOURCE:
             raise Refused(
                 400,
                 "Invalid access token: The access token was previously used "
                 "and cannot be used again.",
             )
-        return Version.V1 if self.v1_only and mode is Mode.DESTINATION else version
 
 
 class Allowance:

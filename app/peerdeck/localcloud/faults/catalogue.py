@@ -195,8 +195,13 @@ def _tunnels(cloud: "LocalCloud") -> tuple[Fault, ...]:
     faults = relay.faults
 
     def v1_only(on: bool) -> None:
+        """A device chooses when it connects: a rotated token makes the demo's own do so now."""
         faults.v1_only = on
-        relay.drop(Mode.DESTINATION)  # a version is chosen when a device connects
+        tunnels = cloud.state.tunnels
+        for record in tunnels.records():
+            connected = record.sides[Mode.DESTINATION].connected is not None
+            if connected and record.thing in cloud.things:
+                tunnels.rotate(record.region, record.id, (Mode.DESTINATION,))
 
     whose = Choice("whose", "Whose connections.", "both", tuple(_MODES))
     return (
@@ -220,7 +225,7 @@ def _tunnels(cloud: "LocalCloud") -> tuple[Fault, ...]:
         Fault(
             "tunnel-v1-device",
             "Device speaks V1 only",
-            "Devices are given version 1 of the tunnel protocol, as AWS's own device client has.",
+            "The demo's devices speak version 1 of the tunnel protocol, as AWS's own client does.",
             lambda _: v1_only(True),
             lambda: v1_only(False),
         ),
