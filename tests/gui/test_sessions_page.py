@@ -276,7 +276,7 @@ def test_plots_are_made_at_the_first_look_and_rest_while_hidden(
     sessions.set(session("front-door"))
     assert page.plots._plots == []
     page.views.setCurrentIndex(0)
-    assert len(page.plots._plots) == 6
+    assert len(page.plots._plots) == 8
     assert page.plots._timer.isActive()
     assert page.plots._timer.interval() >= 1000
     assert len(page.plots._plots[0].times) == 300
@@ -306,7 +306,7 @@ def test_drawing_of_plots_is_loaded_beside_the_loop(
             patch.undo()
             patch.setattr(importlib, "import_module", load)
             await page.tasks._tasks["plots"]
-        assert len(page.plots._plots) == 6
+        assert len(page.plots._plots) == 8
         assert loaded_by
         assert loaded_by[0] != threading.main_thread().name
         await page.aclose()

@@ -42,6 +42,7 @@ async def test_join_shows_picture_telemetry_and_figures(console, arn):
     assert (stats.width, stats.height) == (1280, 720)
     assert stats.bitrate_in_bps > 50_000
     assert stats.packets_received > 20
+    assert stats.packets_per_s > 20
     assert stats.codec
     assert stats.pair.protocol == "udp"
     assert console.sessions.history(session_id)[-1] == stats

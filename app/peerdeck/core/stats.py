@@ -26,10 +26,10 @@ class PeerStats:
 
     at_s: monotonic seconds of the sample. bitrate_in_bps, bitrate_out_bps: bits per second over
     the last interval, RTP and RTCP packets with their headers. packets_received, packets_lost:
-    totals of all inbound RTP streams. loss_percent: of the last interval, 0–100. jitter_ms: the
-    interarrival jitter (RFC 3550) of the video, else the audio stream. rtt_ms: of the last STUN or
-    RTCP exchange. fps: decoded frames per second over the last interval. width, height: of the
-    last frame.
+    totals of all inbound RTP streams. packets_per_s: received, over the last interval.
+    loss_percent: of the last interval, 0–100. jitter_ms: the interarrival jitter (RFC 3550) of the
+    video, else the audio stream. rtt_ms: of the last STUN or RTCP exchange. fps: decoded frames
+    per second over the last interval. width, height: of the last frame.
     """
 
     at_s: float
@@ -39,6 +39,7 @@ class PeerStats:
     bytes_sent: int = 0
     packets_received: int = 0
     packets_lost: int = 0
+    packets_per_s: float | None = None
     loss_percent: float | None = None
     jitter_ms: float | None = None
     rtt_ms: float | None = None

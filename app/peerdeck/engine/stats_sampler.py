@@ -30,6 +30,7 @@ class StatsSampler:
         video, audio = inbound_totals(self._video.receiver), inbound_totals(self._audio.receiver)
         expected = video.packets_expected + audio.packets_expected
         lost = video.packets_lost + audio.packets_lost
+        received = video.packets_received + audio.packets_received
         interval_s = now_s - last.at_s if last.at_s else 0.0
         jitter_s = video.jitter_s if video.jitter_s is not None else audio.jitter_s
         stats = PeerStats(
@@ -38,7 +39,8 @@ class StatsSampler:
             bitrate_out_bps=_rate(8 * (traffic.bytes_sent - last.bytes_sent), interval_s),
             bytes_received=traffic.bytes_received,
             bytes_sent=traffic.bytes_sent,
-            packets_received=video.packets_received + audio.packets_received,
+            packets_received=received,
+            packets_per_s=_rate(received - last.packets_received, interval_s),
             packets_lost=lost,
             loss_percent=_loss_percent(lost - last.packets_lost, expected - self._expected),
             jitter_ms=None if jitter_s is None else 1000 * jitter_s,

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 SPAN_S = 300
 FIRST_SPAN_S = 60  # a young session is not a sliver at the right edge
 UPDATE_MS = 1000
-_COLUMNS = 3
+_COLUMNS = 4
 _TICK_PX = 22
+_TIME_PX = 56  # “−0:50” and air
 _AXIS_WIDTH = 38
 _MIN_HEIGHT = 70
 
@@ -51,11 +52,13 @@ def _kbps_text(kbps: float) -> str:
 
 FIGURES = (
     Figure("Bitrate in", "kbps", lambda s: _scaled(s.bitrate_in_bps, 1e-3), _kbps_text, 100),
+    Figure("Packets", "/s", lambda s: s.packets_per_s, lambda v: f"{v:.0f} /s", 100),
     Figure("Frame rate", "fps", lambda s: s.fps, lambda v: f"{v:.0f} fps", 10),
-    Figure("Round trip", "ms", lambda s: s.rtt_ms, milliseconds_text, 10),
+    Figure("Resolution", "lines", lambda s: s.height or None, lambda v: f"{v:.0f} lines", 100),
     Figure("Bitrate out", "kbps", lambda s: _scaled(s.bitrate_out_bps, 1e-3), _kbps_text, 10),
     Figure("Loss", "%", lambda s: s.loss_percent, lambda v: f"{v:.1f} %", 4),
     Figure("Jitter", "ms", lambda s: s.jitter_ms, milliseconds_text, 10),
+    Figure("Round trip", "ms", lambda s: s.rtt_ms, milliseconds_text, 10),
 )
 
 
@@ -144,8 +147,8 @@ def _value_axis() -> "pyqtgraph.AxisItem":
 
         def tickValues(self, low: float, high: float, size: float) -> list[Any]:
             step = round_step((high - low) / max(1.0, size / _TICK_PX))
-            while step > high > 0:  # no room for two, but one value gives the scale
-                step = round_step(step / 5)
+            if step > high > 0:  # no room for two, but one value gives the scale
+                step = round_step(high / 2.5)
             count = int(high / step)
             return [(step, [step * number for number in range(count + 1)])]
 
@@ -169,7 +172,8 @@ def _time_axis() -> "pyqtgraph.AxisItem":
 
         def tickValues(self, low: float, high: float, size: float) -> list[Any]:
             span = high - low
-            step = next((s for s in (5, 10, 15, 30, 60) if span / s <= 6), 60)
+            most = max(1.0, size / _TIME_PX)
+            step = next((s for s in (5, 10, 15, 30, 60, 120) if span / s <= most), 120)
             first = int(low // step + 1) * step
             return [(step, [float(v) for v in range(first, int(high) + 1, step)])]
 

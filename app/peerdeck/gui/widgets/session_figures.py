@@ -1,4 +1,4 @@
-"""The figures of a session: seven lines that are glanced at."""
+"""The figures of a session: eight lines that are glanced at."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -49,11 +49,16 @@ def _percent(value: float) -> str:
     return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
 
 
+def _per_second(value: float) -> str:
+    return f"{value:.0f} /s"
+
+
 # Where people begin to notice: ITU-T G.114 calls 150 ms one way transparent, 400 ms the end; a few
 # per cent of loss already freeze a picture without retransmission.
 LINES: Final = (
     Line("Bitrate in", lambda s: s.bitrate_in_bps, bitrate_text, 1e5, Limit(0, 0, "nothing", True)),
     Line("Bitrate out", lambda s: s.bitrate_out_bps, bitrate_text, 1e4),
+    Line("Packets", lambda s: s.packets_per_s, _per_second, 100),
     Line("Frames", lambda s: s.fps, lambda v: f"{v:.0f} fps", 15, Limit(10, 1, "choppy", True)),
     Line("Round trip", lambda s: s.rtt_ms, milliseconds_text, 100, Limit(300, 800, "slow")),
     Line("Loss", lambda s: s.loss_percent, _percent, 4, Limit(2, 8, "lossy")),
@@ -139,4 +144,8 @@ class SessionFigures(QWidget):
             tone = line.limit.tone(value) if line.limit else ""
             shown.show_text(line.text(value), tone, line.limit.words if line.limit else "")
         size = f"{latest.width}×{latest.height}" if latest and latest.width else ""
+        if latest is not None:
+            self.lines["Packets"].setToolTip(
+                f"{latest.packets_received:,} received, {latest.packets_lost:,} lost"
+            )
         self.resolution.show_text(f"{size} {latest.codec}" if latest and size else "")
