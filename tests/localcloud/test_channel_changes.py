@@ -8,7 +8,7 @@ from botocore.waiter import WaiterModel, create_waiter_with_client
 from tests.conftest import ShiftedClock
 from tests.localcloud.conftest import AwsClient, AwsClients, endpoints_of
 
-from peerdeck.localcloud.channels import SETTLE_S
+from peerdeck.localcloud.channels import SETTLE_S, ChannelRegistry
 from peerdeck.localcloud.cloud import LocalCloud
 
 STREAM = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/yard/1700000000000"
@@ -254,3 +254,17 @@ async def test_a_stream_takes_the_media_of_one_channel(
     assert refusal[:2] == (400, "ResourceInUseException")
     await video("delete_signaling_channel", ChannelARN=lobby)
     await video("update_media_storage_configuration", ChannelARN=front_door, **on)
+
+
+async def test_what_was_under_way_before_a_restart_comes_to_its_end(
+    video: AwsClient, local_cloud: LocalCloud, cloud_clock: ShiftedClock
+) -> None:
+    arn = (await video("create_signaling_channel", ChannelName="new"))["ChannelARN"]
+    after = ChannelRegistry("111122223333", clock=cloud_clock)
+    for record in local_cloud.state.channels.records():
+        after.put(record)
+    assert after.by_arn("eu-west-1", arn).status == "CREATING"
+    cloud_clock.ahead_s += SETTLE_S
+    assert after.by_arn("eu-west-1", arn).status == "ACTIVE"
+    seeded = after.by_name("us-east-1", "parking-level-2")
+    assert seeded.status == "CREATING"  # a seed's status stays

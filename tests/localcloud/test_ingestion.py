@@ -14,6 +14,7 @@ from tests.localcloud.conftest import AwsClient, AwsClients
 from tests.localcloud.signaling_client import PAYLOAD, Door, Peer, eventually
 
 from peerdeck.core.channel import Role
+from peerdeck.localcloud.camera import DemoCamera
 from peerdeck.localcloud.cloud import LocalCloud
 
 STREAM = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/yard/1700000000000"
@@ -129,6 +130,29 @@ async def test_the_masters_media_are_received_and_counted(
     assert "VP8" not in answerer.offer
     assert "m=application" not in answerer.offer  # ingestion has no data channel
     assert "a=candidate" not in answerer.offer  # candidates are trickled
+
+
+async def test_the_demos_camera_can_be_stored(
+    webrtc: AwsClient, local_cloud: LocalCloud, door: Door, stored: str
+) -> None:
+    keys = local_cloud.credentials
+    camera = DemoCamera(
+        channel_arn=stored,
+        region="eu-west-1",
+        endpoints=local_cloud.endpoints,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        width=320,
+        height=180,
+    )
+    async with asyncio.timeout(BOUND_S):
+        await camera.start()
+        try:
+            await webrtc("join_storage_session", channelArn=stored)
+            (session,) = local_cloud.signaling.storage_sessions(stored)
+            await eventually(lambda: session.frames["video"] > 3, door.health)
+        finally:
+            await camera.aclose()
 
 
 async def test_a_viewer_joins_with_its_voice(

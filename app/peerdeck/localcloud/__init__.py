@@ -7,7 +7,9 @@ answer, with its error codes and its words, because the real SDKs must not notic
     gateway.py     reads the region and service from the SigV4 scope, verifies (sigv4.py), finds the
                    operation in botocore's service model, validates by it (validation.py), answers
     operations/    what each operation does, on channels.py and tunnels.py
-    signaling.py   the channels' WebSocket; rooms.py keeps who is there and what waits
+    quotas.py      how often each operation may be called
+    signaling.py   the channels' WebSocket (signaling_socket.py, messages.py); rooms.py keeps who is
+                   there and what waits; storage.py is the peer that stores a channel's media
     turn, relay    TURN server; the tunnel's data plane
     authority.py   the certificates of the TLS listeners, which stand beside the plain ones
     front_door.py  what every request passes first: faults, request log; faults/ has the switches

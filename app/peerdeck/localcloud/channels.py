@@ -57,13 +57,14 @@ class ChannelEndpoint:
 class ChannelRecord:
     """A channel and what the service keeps beside it; only the registry changes one.
 
-    stream_arn: where its media is stored, "" where it is not.
+    stream_arn: where its media is stored, "" where it is not. settling: its status will change.
     """
 
     region: str
     channel: Channel
     tags: dict[str, str] = field(default_factory=dict)
     stream_arn: str = ""
+    settling: bool = False
 
 
 @dataclass(slots=True)
@@ -125,9 +126,7 @@ class ChannelRegistry:
             created_at=created_at,
             version=_version(),
         )
-        self.put(ChannelRecord(region, channel, dict(tags or {})))
-        if settles:
-            self._later(channel.arn, "CREATING")
+        self.put(ChannelRecord(region, channel, dict(tags or {}), settling=settles))
         return channel
 
     def put(self, record: ChannelRecord) -> None:
@@ -135,8 +134,8 @@ class ChannelRegistry:
         here = self._regions.setdefault(record.region, _Region())
         here.records[record.channel.name] = record
         insort(here.names, record.channel.name)
-        if record.channel.status in {"UPDATING", "DELETING"}:
-            self._later(record.channel.arn, record.channel.status)
+        if record.settling:
+            self._later(record)
         self._by_arn[record.channel.arn] = record
         if record.stream_arn:
             self._by_stream[record.stream_arn] = record
@@ -150,7 +149,7 @@ class ChannelRegistry:
         """Gives it a new version. Raises ChannelMissingError, ChannelBusyError."""
         record = self._idle(region, arn)
         record.channel = replace(record.channel, ttl_s=ttl_s, status="UPDATING", version=_version())
-        self._later(arn, "UPDATING")
+        self._later(record)
         self._tell(record)
 
     def delete(self, region: str, arn: str) -> None:
@@ -162,7 +161,7 @@ class ChannelRegistry:
         record.channel = replace(record.channel, status="DELETING")
         self._by_stream.pop(record.stream_arn, None)
         self._endpoints = {k: v for k, v in self._endpoints.items() if v.channel_arn != arn}
-        self._later(arn, "DELETING")
+        self._later(record)
         for listener in tuple(self.on_deleted):
             listener(record.channel)
 
@@ -259,8 +258,10 @@ class ChannelRegistry:
         for listener in tuple(self.on_changed):
             listener(record.region, record.channel)
 
-    def _later(self, arn: str, status: str) -> None:
-        heapq.heappush(self._changes, (self._clock() + SETTLE_S, arn, status))
+    def _later(self, record: ChannelRecord) -> None:
+        record.settling = True
+        due = self._clock() + SETTLE_S
+        heapq.heappush(self._changes, (due, record.channel.arn, record.channel.status))
 
     def _settle(self) -> None:
         now = self._clock()
@@ -269,6 +270,7 @@ class ChannelRegistry:
             record = self._by_arn.get(arn)
             if record is None or record.channel.status != status:
                 continue
+            record.settling = False
             if status == "DELETING":
                 self._remove(record)
             else:

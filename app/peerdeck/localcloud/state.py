@@ -44,8 +44,7 @@ class SignalingRooms(Protocol):
 class CloudState:
     """The account and all that it holds. clock: POSIX seconds.
 
-    base_url: of the HTTP port, once it listens. turn_uris: as GetIceServerConfig answers them, in
-    the first set; turn_uris_2: in the second, if there is one.
+    base_url: of the HTTP port, once it listens. turn_uris: as GetIceServerConfig answers them.
     signaling: the signaling service puts itself here.
     """
 
@@ -58,7 +57,6 @@ class CloudState:
     base_url: str = ""
     turn: TurnCredentials | None = None
     turn_uris: tuple[str, ...] = ()
-    turn_uris_2: tuple[str, ...] = ()
     pages: PageTokens = field(default_factory=PageTokens)
     signaling: SignalingRooms | None = None
     quotas: Quotas = field(init=False)
@@ -70,12 +68,7 @@ class CloudState:
         """With fresh credentials. label: what the user name shall hold, or ""."""
         if self.turn is None:
             raise RuntimeError("the TURN server is not running")
-        issue = self.turn.issue
-        return tuple(
-            IceSet(uris, *issue(ttl_s=self.ice_ttl_s, label=label))
-            for uris in (self.turn_uris, self.turn_uris_2)
-            if uris
-        )
+        return (IceSet(self.turn_uris, *self.turn.issue(ttl_s=self.ice_ttl_s, label=label)),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ class DemoCamera:
             self._socket = None
 
     async def _received(self, message: SignalingMessage) -> None:
-        if not message.sender:
+        """A message without a sender is the service's own, or the storage peer's (ingestion)."""
+        if not message.sender and message.kind not in {Kind.SDP_OFFER, Kind.ICE_CANDIDATE}:
             if message.status is not None:
                 _log.info("camera %s: %s", self.name, message.status.description)
             return
