@@ -76,6 +76,39 @@ async def test_tls_is_the_same_relay(tunnel: Tunnel) -> None:
     await client.leave()
 
 
+async def test_over_tls_too_one_side_is_not_read_while_the_other_does_not_read(
+    tunnel: Tunnel,
+) -> None:
+    clients = {}
+    for mode in ("source", "destination"):
+        client = clients[mode] = RelayClient()
+        await ws_connect(
+            lambda client=client: client,
+            f"{tunnel.relay.tls_url}/tunnel?local-proxy-mode={mode}",
+            ssl_context=tunnel.authority.client_context(),
+            extra_headers=tunnel.headers(mode),
+        )
+        await client.hear()
+    source, destination = clients["source"], clients["destination"]
+    source.say(START)
+    await destination.hear()
+    destination.transport.underlying_transport.pause_reading()
+    data = encode(Message(T.DATA, 5, "SSH", 1, bytes(MAX_PAYLOAD)))
+    for _ in range(1000):
+        source.transport.send(WSMsgType.BINARY, data)
+    with pytest.raises(TimeoutError):  # the ping waits behind what is not read
+        async with asyncio.timeout(0.5):
+            await source.transport.measure_roundtrip_time(1)
+    for peer in tunnel.relay._peers:
+        under = peer._transport.underlying_transport
+        assert under.get_write_buffer_size() < 1_000_000
+    destination.transport.underlying_transport.resume_reading()
+    for _ in range(1000):
+        assert len((await destination.hear()).payload) == MAX_PAYLOAD
+    for client in clients.values():
+        await client.leave()
+
+
 async def test_tls_of_another_authority_is_refused_by_the_client(tunnel: Tunnel) -> None:
     with pytest.raises((ssl.SSLCertVerificationError, WSError)):
         await ws_connect(
@@ -139,6 +172,12 @@ async def test_a_stalled_socket_answers_nothing_and_goes_on_afterwards(tunnel: T
         async with asyncio.timeout(0.2):
             await source.transport.measure_roundtrip_time(1)
     assert destination.heard.empty()
+    await source.leave()
+    late = await tunnel.join("source")  # a new connection stalls as well
+    late.say(START)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await destination.heard.get()
     tunnel.relay.stall(False)
     assert await destination.hear() == START
 
