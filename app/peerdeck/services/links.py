@@ -114,7 +114,7 @@ class Links:
                 await proxy.aclose()
                 self._publish()
                 if isinstance(error, TunnelError):
-                    raise explain_tunnel(error, tunnel) from error
+                    raise explain_tunnel(error, tunnel.thing or tunnel.id) from error
                 raise
             services = proxy.snapshot().services
             result.text = ", ".join(f"{s.service} on {s.host}:{s.port}" for s in services)
@@ -139,7 +139,7 @@ class Links:
         try:
             await entry.proxy.wait_closed()
         except TunnelError as error:
-            entry.problem = explain_tunnel(error, tunnel)
+            entry.problem = explain_tunnel(error, tunnel.thing or tunnel.id)
         if self._proxies.get(tunnel.id) is entry:
             reason = entry.problem.title if entry.problem else entry.proxy.snapshot().reason
             self._journal.record(

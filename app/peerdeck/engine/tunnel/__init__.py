@@ -11,6 +11,7 @@
     dialing.py      connections over all of a name's addresses, or to a unix socket
     dialer.py       a destination's connections to their targets
     trust.py        certificate authorities
+    stdio.py        one client on standard input and output
     limits.py       every bound and delay, in one place
 
 Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. While
@@ -25,21 +26,25 @@ from peerdeck.engine.tunnel.errors import (
     TunnelError,
     TunnelRefused,
     TunnelUnreachable,
+    TunnelUntrusted,
     UnusableCertificates,
     UnusableServices,
     WebProxyFailed,
 )
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.proxy import TunnelProxy
+from peerdeck.engine.tunnel.stdio import StandardStreams
 from peerdeck.engine.tunnel.trust import tls_context
 
 __all__ = [
     "Limits",
     "PortInUse",
+    "StandardStreams",
     "TunnelError",
     "TunnelProxy",
     "TunnelRefused",
     "TunnelUnreachable",
+    "TunnelUntrusted",
     "UnusableCertificates",
     "UnusableServices",
     "WebProxyFailed",

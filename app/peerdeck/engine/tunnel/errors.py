@@ -30,6 +30,10 @@ class TunnelUnreachable(TunnelError):
     """Name, route, TCP, TLS or an HTTP 5xx failed; worth another try later."""
 
 
+class TunnelUntrusted(TunnelUnreachable):
+    """What answered has no certificate that we believe."""
+
+
 class WebProxyFailed(TunnelUnreachable):
     """The web proxy on the way there does not let us through, or is no proxy.
 

@@ -28,7 +28,12 @@ from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import Mode
 from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tunnel.dialing import dial
-from peerdeck.engine.tunnel.errors import TunnelRefused, TunnelUnreachable, WebProxyFailed
+from peerdeck.engine.tunnel.errors import (
+    TunnelRefused,
+    TunnelUnreachable,
+    TunnelUntrusted,
+    WebProxyFailed,
+)
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.protocol.frames import MAX_WEBSOCKET_PAYLOAD
 from peerdeck.protocol.tunnel_events import Version
@@ -270,7 +275,9 @@ async def _upgrade(
     except TimeoutError:
         _hang_up(dialed)
         raise TunnelUnreachable(f"no answer within {deadline_s:g} s") from None
-    except (OSError, WSError, ssl.CertificateError) as error:
+    except ssl.CertificateError as error:
+        raise TunnelUntrusted(str(error)) from error
+    except (OSError, WSError) as error:
         raise TunnelUnreachable(str(error) or type(error).__name__) from error
     except asyncio.CancelledError:
         _hang_up(dialed)
