@@ -194,6 +194,14 @@ async def test_the_cap_slows_both_directions_and_is_lifted_at_once(tunnel: Tunne
         source.transport.send(WSMsgType.BINARY, chunk)
         await destination.hear()
     assert 0.35 < loop.time() - began_at < 3
+    began_at = loop.time()
+    for _ in range(6):  # read at once, and paid for one by one
+        source.transport.send(WSMsgType.BINARY, chunk)
+    for _ in range(6):
+        await destination.hear()
+    source.transport.send(WSMsgType.BINARY, chunk)
+    await destination.hear()
+    assert loop.time() - began_at > 0.45
     source.transport.send(WSMsgType.BINARY, encode(Message(T.DATA, 5, "SSH", 1, bytes(60_000))))
     await destination.hear()
     source.transport.send(WSMsgType.BINARY, chunk)  # would wait for 0.6 s

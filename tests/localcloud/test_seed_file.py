@@ -134,11 +134,14 @@ def test_a_mistake_names_field_value_and_rule(
     assert rule in caught.value.rule
 
 
-@pytest.mark.parametrize("text", ["secret_key: [s3cret]", "secret_key: s3cret\nodd: 1"])
+@pytest.mark.parametrize(
+    "text", ["secret_key: [s3cret]", "secret_key: s3cret\nodd: 1", "secret_key: 4711"]
+)
 def test_no_mistake_shows_the_secret_key(tmp_path: Path, text: str) -> None:
     with pytest.raises(FieldError) as caught:
         seed(tmp_path, text)
     assert "s3cret" not in str(caught.value)
+    assert "4711" not in str(caught.value)
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:

@@ -71,6 +71,22 @@ async def test_channels_tags_tunnels_and_keys_survive(runs: Runs) -> None:
         assert cloud.state.account == "444455556666"
 
 
+async def test_what_is_deleted_stays_deleted(runs: Runs) -> None:
+    async with AsyncExitStack() as stack:
+        await runs.run(stack)
+    async with AsyncExitStack() as stack:
+        cloud = await runs.run(stack)
+        (before,) = cloud.state.tunnels.tunnels(REGION)
+        cloud.state.tunnels.close(REGION, before.id, delete=True)
+        lobby = cloud.state.channels.by_name(REGION, "lobby")
+        cloud.state.channels.delete(REGION, lobby.arn)
+        runs.clock.ahead_s = 60
+    async with AsyncExitStack() as stack:
+        cloud = await runs.run(stack)
+        assert cloud.state.tunnels.records() == ()
+        assert [record.channel.name for record in cloud.state.channels.records()] == ["door"]
+
+
 async def test_tokens_survive_and_a_spent_one_stays_spent(runs: Runs) -> None:
     async with AsyncExitStack() as stack:
         cloud = await runs.run(stack)

@@ -35,7 +35,7 @@ class Options:
     """seed_file: instead of the demo's content. regions: () for the seed's.
 
     state: directory that survives restarts. passing: a run that leaves nothing on the disk, for
-    instance the demo's own; its authority is made anew.
+    instance the demo's own; its authority is made anew unless TLS is offered.
     """
 
     host: str = "127.0.0.1"
@@ -109,7 +109,7 @@ def _prepared(options: Options, stack: AsyncExitStack) -> tuple[LocalCloud, Path
 
 
 def _authority(options: Options) -> tuple[Authority, Path | None]:
-    if options.state is None and options.passing:
+    if options.state is None and options.passing and not options.tls:
         return Authority.fresh(), None
     directory = options.state
     if directory is None:
