@@ -16,6 +16,7 @@ from aiohttp import web
 
 from peerdeck.localcloud import models, wire
 from peerdeck.localcloud.channels import ChannelEndpoint
+from peerdeck.localcloud.cors import across_origins
 from peerdeck.localcloud.operations import OPERATIONS
 from peerdeck.localcloud.quotas import RateExceededError
 from peerdeck.localcloud.sigv4 import SignatureRefusedError, SignedRequest, verify_headers
@@ -50,7 +51,7 @@ class Gateway:
         self._sockets = sockets
 
     def application(self) -> web.Application:
-        application = web.Application(client_max_size=MAX_BODY)
+        application = web.Application(client_max_size=MAX_BODY, middlewares=[across_origins])
         application.router.add_get("/health", self._health)
         application.router.add_route("*", "/{path:.*}", self._answer)
         return application
