@@ -2,6 +2,7 @@
 
     frames.py     one message of the tunnel's byte stream: bytes ↔ `Message`
     tunnel.py     which message is allowed when: `SourceTunnel`, `DestinationTunnel`
+    tunnel_side.py what the two share
     signaling.py  JSON messages of a Kinesis Video signaling channel
 
 Nothing here opens a socket, reads a clock or rolls a die: sockets belong to the engine, random

@@ -133,6 +133,46 @@ def decode(data: Buffer, *, known_only: bool = False) -> Message:
     )
 
 
+def data_shape(message: Message, whole: memoryview) -> tuple[bytes, bytes]:
+    """What precedes the payload's size and what follows the payload, for `payload_in()`.
+
+    message: a DATA message; whole: its bytes without the length prefix. Of the orders of fields two
+    are usual: ours, with the payload last, and the schema's, as protobuf's own encoders have it.
+    """
+    ours = data_fields(message.stream_id, message.service_id, message.connection_id) + b"\x22"
+    if whole[: len(ours)] == ours:
+        return ours, b""
+    first = encode(Message(MessageType.DATA, message.stream_id))[2:] + b"\x22"
+    rest = Message(MessageType.UNKNOWN, 0, message.service_id, message.connection_id)
+    return first, encode(rest)[2:]
+
+
+def payload_in(message: memoryview, shape: tuple[bytes, bytes]) -> memoryview | None:
+    """The payload of a message of exactly this shape, else None; a tenth of the cost of `decode()`.
+
+    message: without its length prefix.
+    """
+    head, tail = shape
+    position = len(head) + 1
+    if message[: position - 1] != head or position > len(message):
+        return None
+    size = message[position - 1]
+    if size >= 0x80:
+        if position + 2 > len(message):
+            return None
+        size = size & 0x7F | (message[position] & 0x7F) << 7
+        position += 1
+        if message[position - 1] >= 0x80:
+            if message[position] >= 0x80:
+                return None
+            size |= message[position] << 14
+            position += 1
+    end = position + size
+    if not size or end + len(tail) != len(message) or message[end:] != tail:
+        return None
+    return message[position:end]
+
+
 class MessageStream:
     """Cuts a byte stream into whole messages; holds at most one unfinished message (64 KiB)."""
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
+import aiofastnet
+
 from peerdeck.core.tunnel import Target
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.tunnel.dialing import dial_problem, dial_target, target_text
@@ -50,7 +52,9 @@ class Dialer:
                 raise OSError
             local.client = target_text(target)
             connection = await dial_target(target, self._limits, self.bind)
-            await asyncio.get_running_loop().create_connection(lambda: local, sock=connection)
+            loop = asyncio.get_running_loop()
+            await aiofastnet.create_connection(loop, lambda: local, sock=connection)
+            local.begin()
         except OSError as error:
             local.problem = dial_problem(target, error, self._limits.dial_s)
             _log.info("dial of %s failed: %s", local.service, local.problem)

@@ -9,8 +9,6 @@ from typing import Protocol, cast
 from peerdeck.protocol.frames import Buffer
 from peerdeck.protocol.tunnel_events import Connection
 
-# From 3.12 on, transports keep views of what they could not send at once.
-_KEEPS_VIEWS = sys.version_info >= (3, 12)
 _RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _LINGER_S = 2.0
 
@@ -44,6 +42,7 @@ class LocalConnection(asyncio.BufferedProtocol):
         self._board = board
         self._window_bytes = window_bytes
         self._loop = asyncio.get_running_loop()
+        self._new: asyncio.Transport | None = None  # until begin()
         self._transport: asyncio.Transport | None = None
         self._early = bytearray()  # what came before the target answered the dial
         self._finishing: float | None = None
@@ -68,24 +67,34 @@ class LocalConnection(asyncio.BufferedProtocol):
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        # WORKAROUND: asyncio of Python 3.11.2 (Debian 12) and aiofastnet 1.2 begin to read after
+        # connection_made() even where that has paused or aborted. Goes when both do not.
+        self._new = cast("asyncio.Transport", transport)
+        self._loop.call_soon(self.begin)
+
+    def begin(self) -> None:
+        """The socket is there and its transport has settled; idempotent."""
+        transport, self._new = self._new, None
+        if transport is None:
+            return
+        self._transport = transport
         self.client = address_text(transport.get_extra_info("peername"))
-        self._transport.set_write_buffer_limits(high=self._window_bytes)
+        transport.set_write_buffer_limits(high=self._window_bytes)
         if self._aborted:
-            self._transport.abort()
+            transport.abort()
             return
         self._board.made(self)
-        if not self._transport.is_reading():
-            self._loop.call_soon(self._pause_again)
         if self._early:
             early, self._early = bytes(self._early), bytearray()
-            self._transport.write(early)
+            transport.write(early)
             if self.unsent <= self._window_bytes:
                 self._board.caught_up(self)
         if self._finishing is not None:
             self.finish(self._finishing)
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        if self._new is not None:
+            self.begin()
         return self._board.turn(self)
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -93,6 +102,7 @@ class LocalConnection(asyncio.BufferedProtocol):
             self._board.read(self, nbytes)
 
     def eof_received(self) -> bool:
+        self.begin()
         self.is_half_closed = True
         if self.identity is None and self._finishing is not None:
             return False  # both sides are through
@@ -100,6 +110,7 @@ class LocalConnection(asyncio.BufferedProtocol):
         return True  # what the peer still sends is delivered
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._new = None
         for timer in self._timers:
             timer.cancel()
         self.is_broken = self.is_broken or exc is not None
@@ -120,17 +131,10 @@ class LocalConnection(asyncio.BufferedProtocol):
             if len(self._early) > self._window_bytes:
                 self._board.lags(self)
         else:
-            self._transport.write(bytes(payload) if _KEEPS_VIEWS else payload)
+            self._transport.write(payload)
 
     def pause_reading(self) -> None:
         if self._transport is not None:
-            self._transport.pause_reading()
-
-    def _pause_again(self) -> None:
-        # WORKAROUND: asyncio of Python 3.11.2 (Debian 12) begins to read after connection_made()
-        # even where that has paused, and pausing twice does nothing. Goes when 3.11.2 does.
-        if self._transport is not None and not self._transport.is_reading():
-            self._transport.resume_reading()
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:

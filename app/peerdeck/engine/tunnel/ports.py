@@ -5,6 +5,8 @@ import errno
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import aiofastnet
+
 from peerdeck.engine.tunnel.errors import PortInUse
 
 _WORDS = {
@@ -32,8 +34,8 @@ class Ports:
         loop = asyncio.get_running_loop()
         for service, port in wanted.items():
             try:
-                server = await loop.create_server(
-                    partial(factory, service), bind, port, backlog=backlog
+                server = await aiofastnet.create_server(
+                    loop, partial(factory, service), bind, port, backlog=backlog
                 )
             except OSError as error:
                 self.close()
