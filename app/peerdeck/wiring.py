@@ -25,6 +25,7 @@ from peerdeck.services.account import AccountService, Demo
 from peerdeck.services.channels import ChannelsService
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
+from peerdeck.services.proxying import ProxyService, Told
 from peerdeck.services.sessions import SessionsService
 from peerdeck.services.settings import SettingsService
 from peerdeck.services.tunnels import TunnelsService
@@ -103,6 +104,13 @@ def build_console(
         sessions=SessionsService(account, ice, journal),
         tunnels=TunnelsService(account, secrets, settings, journal),
     )
+
+
+def build_proxy(
+    *, tell: Callable[[Told], None], secrets: SecretStore | None = None
+) -> ProxyService:
+    """A local proxy without a console; secrets: where --token-from-keyring finds them."""
+    return ProxyService(secrets or SecretStore(), tell=tell)
 
 
 def warm_up() -> None:

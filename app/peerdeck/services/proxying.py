@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.secret import Secret
-from peerdeck.core.tunnel import ConnectionEvent, LinkEvent, LinkState, Mode, Target, TunnelLink
+from peerdeck.core.tunnel import ConnectionEvent, LinkState, Mode, Target, TunnelLink
 from peerdeck.core.web_proxy import WebProxy
 from peerdeck.storage.secrets import SecretStore
 
 if TYPE_CHECKING:
     from peerdeck.engine.tunnel import Limits, TunnelError, TunnelProxy
+
+Told = TunnelLink | ConnectionEvent
 
 
 class Failure(StrEnum):
@@ -87,7 +89,7 @@ class ProxyService:
         self,
         secrets: SecretStore,
         *,
-        tell: Callable[[TunnelLink | ConnectionEvent | LinkEvent], None],
+        tell: Callable[[Told], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._secrets = secrets

@@ -1,4 +1,4 @@
-"""The command line: the window's options, and the services without a window."""
+"""`peerdeck localcloud`: the local cloud in the foreground."""
 
 import argparse
 import asyncio
@@ -7,41 +7,9 @@ import logging
 import os
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from peerdeck import __version__
 from peerdeck.core.errors import FieldError, UserError
-
-
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Ends the process with status 2 and a usage line where `arguments` are wrong."""
-    parser = argparse.ArgumentParser(
-        prog="peerdeck",
-        description="Console for Kinesis Video Streams WebRTC and AWS IoT Secure Tunneling.",
-    )
-    parser.add_argument("--version", action="version", version=f"peerdeck {__version__}")
-    parser.add_argument(
-        "--demo", action="store_true", help="show everything on a cloud of our own, no account"
-    )
-    parser.add_argument(
-        "--tour",
-        nargs="?",
-        metavar="DIRECTORY",
-        type=Path,
-        const=Path(tempfile.gettempdir()) / "peerdeck-tour",
-        help="with --demo: drive the window through every step and write a PNG of each page",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    _add_local_cloud(
-        commands.add_parser("localcloud", help="run the local cloud in the foreground")
-    )
-    options = parser.parse_args(arguments)
-    if options.tour and not options.demo:
-        parser.error("--tour needs --demo")
-    return options
-
 
 PORTS = {
     "http": "HTTP and signaling",
@@ -54,7 +22,7 @@ PORTS = {
 REQUEST_LOG = "peerdeck.localcloud.requests"
 
 
-def _add_local_cloud(local: argparse.ArgumentParser) -> None:
+def add_arguments(local: argparse.ArgumentParser) -> None:
     local.add_argument("--port", type=_port, default=0, help="HTTP port; a free one by default")
     for name, what in PORTS.items():
         if name != "http":
@@ -102,7 +70,7 @@ def _port(text: str) -> int:
     return port
 
 
-def _local_cloud(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Status 2 for a wrong option or seed, 1 for what stands in the way."""
     try:
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -159,6 +127,3 @@ def _log_requests(file: str) -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"localcloud": _local_cloud}
