@@ -1,6 +1,8 @@
 """Trying an ICE URI in a test."""
 
 import asyncio
+import contextlib
+import random
 import socket
 from typing import Any
 
@@ -42,3 +44,17 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def lasting_port() -> int:
+    """Free over UDP and TCP, and below the ports that systems hand out by themselves.
+
+    For servers that are told their port: a free ephemeral one may be somebody's a moment later.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                sock.bind(("127.0.0.1", port))
+            return port

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.engine.probing import PASSWORD, free_port, is_fine, try_uri
+from tests.engine.probing import PASSWORD, is_fine, lasting_port, try_uri
 
 from peerdeck.core.ice import IceUri, ProbeVerdict
 from peerdeck.core.secret import Secret
@@ -66,7 +66,8 @@ def write_certificate(folder: Path) -> ssl.SSLContext:
 @pytest.fixture
 async def coturn(tmp_path: Path) -> AsyncIterator[Coturn]:
     """Debian's turnserver on loopback: each user may hold one allocation."""
-    server = Coturn(free_port(), free_port(), write_certificate(tmp_path))
+    # Where a port is taken, turnserver tries again for ever.
+    server = Coturn(lasting_port(), lasting_port(), write_certificate(tmp_path))
     process = await asyncio.create_subprocess_exec(
         *("turnserver", "-n", "-L", "127.0.0.1", "-E", "127.0.0.1", "-p", str(server.port)),
         *("--tls-listening-port", str(server.tls_port), "--no-dtls", "--no-cli", "--lt-cred-mech"),

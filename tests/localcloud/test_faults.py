@@ -127,8 +127,11 @@ async def test_a_fault_ends_in_time() -> None:
     assert 0 < state.left_s <= 0.05
     async with asyncio.timeout(5):
         await log.stopped.wait()
+        assert faults.state("slow").on  # until what it did is undone
+        await faults.switch_off("slow")
     assert not faults.state("slow").on
     assert faults.state("slow").happened == 1
+    assert log.events[1:] == ["stop"]
 
 
 async def test_a_fault_may_bring_its_own_duration() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from peerdeck.core.errors import FieldError
 
@@ -109,6 +109,8 @@ class FaultState:
 class _On:
     values: Values
     timer: asyncio.TimerHandle | None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: bool = False
 
 
 class Faults:
@@ -156,17 +158,27 @@ class Faults:
         return self.state(name)
 
     async def switch_off(self, name: str) -> FaultState:
-        """Idempotent; raises UnknownFaultError."""
+        """Idempotent; off when what the fault did is undone. Raises UnknownFaultError, OSError."""
         fault = self._fault(name)
-        on = self._on.pop(name, None)
-        if on is not None and fault.stop is not None:
-            if on.timer is not None:
-                on.timer.cancel()
-            ended = fault.stop()
-            if ended is not None:
-                await ended
-            _log.info("fault %s is off", name)
+        on = self._on.get(name)
+        if on is not None and on.ending:
+            await on.ended.wait()
+        elif on is not None and fault.stop is not None:
+            await self._stop(on, name, fault.stop)
         return self.state(name)
+
+    async def _stop(self, on: _On, name: str, stop: Callable[[], Awaitable[None] | None]) -> None:
+        on.ending = True
+        if on.timer is not None:
+            on.timer.cancel()
+        try:
+            stopped = stop()
+            if stopped is not None:
+                await stopped
+        finally:
+            on.ended.set()
+            self._on.pop(name, None)
+        _log.info("fault %s is off", name)
 
     async def clear(self) -> None:
         """Everything off."""
