@@ -317,6 +317,32 @@ def test_unknown_characters_are_blank():
     assert text_mask("AB", 3).shape == (21, 36)
 
 
+async def test_a_viewer_that_lost_the_picture_gets_a_key_frame_soon(camera, viewers):
+    viewer = viewers()
+    await viewer.join()
+    key_at = camera.video._key_at
+    receiver = viewer.transceiver.receiver
+    (ssrc,) = receiver._RTCRtpReceiver__remote_streams
+    await receiver._send_rtcp_pli(ssrc)
+    for _ in range(20):  # on its own the camera waits for 60
+        await viewer.frame()
+    assert camera.video._key_at > key_at
+
+
+async def test_viewers_that_go_on_asking_get_two_key_frames_a_second_at_most():
+    now_s = 0.0
+    video = LiveVideo(Scene("x", 64, 36), 8, clock=lambda: now_s)
+    track = video.watch()
+    keys = []
+    for number in range(20):
+        video.lost()
+        _, packets = video._make(number)
+        keys += [number for packet in packets if packet.is_keyframe]
+        now_s += 0.125
+    assert keys == [0, 4, 8, 12, 16]
+    track.stop()
+
+
 async def test_a_watcher_that_does_not_read_loses_packets_up_to_a_key_frame():
     video = LiveVideo(Scene("x", 64, 36), 10)
     track = video.watch()

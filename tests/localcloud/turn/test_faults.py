@@ -102,6 +102,21 @@ async def test_delay_holds_packets_back(server: TurnServer, user: User, peer: So
     assert time.monotonic() - sent_at >= 0.19
 
 
+async def test_what_outlives_its_allocation_is_dropped_in_silence(
+    server: TurnServer, user: User, peer: Socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    await linked(user, peer)
+    path = server.faults.to_peer = Path(delay_s=0.1)
+    user.send(b"\x40\x00\x00\x01x")
+    await user.ask(stun.Method.REFRESH, {"LIFETIME": 0})
+    let_go = asyncio.Event()
+    path.carry(let_go.set)
+    async with asyncio.timeout(2):
+        await let_go.wait()
+    assert peer.heard.empty()
+    assert not caplog.records
+
+
 async def test_jitter_reorders() -> None:
     came: asyncio.Queue[int] = asyncio.Queue()
     path = Path(jitter_s=0.1, chance=iter((0.9, 0.1)).__next__)

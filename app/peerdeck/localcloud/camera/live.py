@@ -1,6 +1,7 @@
 """Live video: drawn and encoded once, however many watch, and not at all while nobody does."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,8 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"  # generic for type checkers only
 
 CLOCK_RATE = 90_000  # of RTP video (RFC 7741 §4.1)
 BIT_RATE_BPS = 900_000
-_KEY_FRAME_INTERVAL_S = 4  # packets are shared, so a picture loss report cannot ask for its own
+_KEY_FRAME_INTERVAL_S = 4
+_LOSS_INTERVAL_S = 0.5  # packets are shared: one viewer's bad path must not cost the others
 _QUEUE_S = 1
 _TIME_BASE = Fraction(1, CLOCK_RATE)
 
@@ -81,6 +83,8 @@ class LiveVideo:
         self._wanted = asyncio.Event()
         self._encoder: VideoCodecContext | None = None
         self._key_wanted = True
+        self._lost = False
+        self._key_at = -math.inf
         self._produced: deque[float] = deque(maxlen=fps)
 
     @property
@@ -108,6 +112,10 @@ class LiveVideo:
     def want_key_frame(self) -> None:
         self._key_wanted = True
 
+    def lost(self) -> None:
+        """A viewer cannot go on (RFC 4585 §6.3.1): a key frame for all, at most two a second."""
+        self._lost = True
+
     async def run(self) -> None:
         """Until cancelled. A late frame is skipped, not made up for."""
         started, number = self._clock(), 0
@@ -132,10 +140,12 @@ class LiveVideo:
             return frame, []
         if self._encoder is None:
             self._encoder = _vp8_encoder(self._scene.width, self._scene.height, self.fps)
-        if self._key_wanted:
+        if self._key_wanted or (self._lost and self._clock() >= self._key_at + _LOSS_INTERVAL_S):
             self._key_wanted = False
             frame.pict_type = PictureType.I
         packets = self._encoder.encode(frame)
+        if any(packet.is_keyframe for packet in packets):
+            self._lost, self._key_at = False, self._clock()
         for packet in packets:
             packet.pts, packet.time_base = frame.pts, _TIME_BASE
         frame.pict_type = PictureType.NONE

@@ -119,6 +119,8 @@ class Watcher:
         track = self._video.watch(raw=not shared)
         transceiver = connection.addTransceiver(track, direction="sendonly")
         if shared:
+            # aiortc has no event for a picture loss report; it asks its own encoder, which rests.
+            transceiver.sender._send_keyframe = self._video.lost  # type: ignore[method-assign]
             capabilities: RTCRtpCapabilities = RTCRtpSender.getCapabilities("video")
             transceiver.setCodecPreferences(
                 [codec for codec in capabilities.codecs if codec.mimeType == "video/VP8"]

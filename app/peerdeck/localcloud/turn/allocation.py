@@ -168,6 +168,7 @@ class Allocation(asyncio.DatagramProtocol):
         widen(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None  # a slow path may still hold datagrams
         if not self.lost.done():
             self.lost.set_result(None)
 

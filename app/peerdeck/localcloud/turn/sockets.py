@@ -43,6 +43,7 @@ class UdpListener(asyncio.DatagramProtocol):
         widen(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         if not self.lost.done():
             self.lost.set_result(None)
 
@@ -147,6 +148,7 @@ class StreamConnection(asyncio.Protocol):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
         self._connections.discard(self)
         self._requests.release(self)
         if not self.lost.done():
