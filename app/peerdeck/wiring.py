@@ -21,6 +21,7 @@ from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.errors import UserError
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import Mode
+from peerdeck.core.web_proxy import web_proxy_for
 from peerdeck.services.account import AccountService, Demo
 from peerdeck.services.channels import ChannelsService
 from peerdeck.services.ice import IceService
@@ -102,7 +103,13 @@ def build_console(
         ice=ice,
         secrets=secrets,
         sessions=SessionsService(account, ice, journal),
-        tunnels=TunnelsService(account, secrets, settings, journal),
+        tunnels=TunnelsService(
+            account,
+            secrets,
+            settings,
+            journal,
+            web_proxy_for=lambda url: web_proxy_for(url, environment),
+        ),
     )
 
 

@@ -13,7 +13,18 @@ from peerdeck.core.errors import UserError
 from peerdeck.core.observable import Observable
 from peerdeck.core.session import STEPS, Phase, Session, Step
 from peerdeck.core.stats import CandidatePair, PeerStats, Picture
-from peerdeck.core.tunnel import LinkState, Mode, ServicePort, Tunnel, TunnelLink, TunnelRequest
+from peerdeck.core.tunnel import (
+    ConnectionState,
+    LinkEvent,
+    LinkState,
+    LiveConnection,
+    Mode,
+    ServicePort,
+    TokenState,
+    Tunnel,
+    TunnelLink,
+    TunnelRequest,
+)
 from peerdeck.services.links import Link
 from peerdeck.services.status import Status
 from peerdeck.services.tunnels import TunnelsState
@@ -198,8 +209,36 @@ def link(state: LinkState = LinkState.READY, **fields: Any) -> Link:
         ServicePort("HTTP", "127.0.0.1", 40080, 4, 61, 912_000, 48_211_000),
     )
     up, down = history[-1]
-    shown = TunnelLink(state, services, "0a1b2c3d4e5f-channel-77")
-    return Link(**{"link": shown, "rate_up": up, "rate_down": down, "history": history, **fields})
+    shown = TunnelLink(
+        state,
+        services,
+        "0a1b2c3d4e5f-channel-77",
+        connections=CONNECTIONS,
+        history=EVENTS,
+    )
+    values = {
+        "link": shown,
+        "rate_up": up,
+        "rate_down": down,
+        "history": history,
+        "connection_rates": {63: (1200.0, 812_000.0), 61: (0.0, 96_000.0)},
+    }
+    return Link(**{**values, **fields})
+
+
+CONNECTIONS = (
+    LiveConnection(64, "HTTP", "127.0.0.1:51310", NOW - 1, 0, 0, ConnectionState.HELD),
+    LiveConnection(63, "HTTP", "127.0.0.1:51304", NOW - 8, 2_100, 6_211_000),
+    LiveConnection(62, "HTTP", "127.0.0.1:51288", NOW - 70, 900, 41_000, ConnectionState.ENDING),
+    LiveConnection(61, "HTTP", "127.0.0.1:51280", NOW - 95, 18_200, 9_911_000),
+    LiveConnection(3, "SSH", "127.0.0.1:50022", NOW - 4100, 84_120, 1_204_551),
+)
+EVENTS = (
+    LinkEvent(NOW - 4200, LinkState.CONNECTING),
+    LinkEvent(NOW - 4199, LinkState.READY),
+    LinkEvent(NOW - 900, LinkState.RECONNECTING, "nothing was heard from the service for 60 s"),
+    LinkEvent(NOW - 893, LinkState.READY),
+)
 
 
 class FakeTunnels:
@@ -214,7 +253,7 @@ class FakeTunnels:
         self.calls: list[tuple[Any, ...]] = []
         self.error: Exception | None = None
         self.gate: asyncio.Event | None = None
-        self.tokens = {Mode.SOURCE: True, Mode.DESTINATION: True}
+        self.tokens: dict[Mode, TokenState | None] = dict.fromkeys(Mode, TokenState.UNUSED)
 
     def publish(self, **fields: Any) -> None:
         self.state.publish(replace(self.state.value, **fields))
@@ -257,5 +296,5 @@ class FakeTunnels:
                 tunnels=tuple(replace(t, status="CLOSED") if t.id == tunnel_id else t for t in rows)
             )
 
-    async def has_token(self, tunnel_id: str, mode: Mode) -> bool:
+    async def token_state(self, tunnel_id: str, mode: Mode) -> TokenState | None:
         return self.tokens[mode]

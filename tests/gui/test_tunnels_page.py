@@ -179,7 +179,7 @@ def test_a_failure_stands_beside_its_tunnel_until_read(run: Run, tunnels: FakeTu
 
 
 def test_a_tunnel_opened_elsewhere_is_one_click_away(run: Run, tunnels: FakeTunnels) -> None:
-    tunnels.tokens = {Mode.SOURCE: False, Mode.DESTINATION: False}
+    tunnels.tokens = dict.fromkeys(Mode, None)
 
     async def body(page: TunnelsPage) -> None:
         assert page.detail.tokens.place_of(Mode.SOURCE) == "not on this machine"
@@ -232,10 +232,10 @@ def test_rotation_asks_for_exactly_these_tokens(
 
 def test_tokens_in_memory_only_are_warned_of(run: Run, tunnels: FakeTunnels) -> None:
     async def body(page: TunnelsPage) -> None:
-        assert page.detail.tokens.place_of(Mode.SOURCE) == "kept in the keyring"
+        assert page.detail.tokens.place_of(Mode.SOURCE) == "unused, kept in the keyring"
         assert page.detail.tokens.warning == ""
         tunnels.publish(secrets_where="memory", warning="They are gone when Peerdeck ends.")
-        assert page.detail.tokens.place_of(Mode.SOURCE) == "in memory only"
+        assert page.detail.tokens.place_of(Mode.SOURCE) == "unused, in memory only"
         assert page.detail.tokens.warning == "They are gone when Peerdeck ends."
 
     run(body)

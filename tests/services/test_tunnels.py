@@ -7,7 +7,8 @@ from tests.waiting import until
 
 from peerdeck.cloud.tunneling import SecureTunneling
 from peerdeck.core.errors import FieldError, UserError
-from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelRequest
+from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelRequest
+from peerdeck.core.web_proxy import parse_web_proxy
 from peerdeck.services.status import Status
 
 REQUEST = TunnelRequest(
@@ -169,3 +170,56 @@ async def test_changing_the_region_amid_loading_loads_the_other_one(console, mon
     console.account.select_region("eu-west-1")
     state = await until(console.tunnels.state, lambda s: s.status is Status.READY)
     assert {tunnel.arn.split(":")[3] for tunnel in state.tunnels} == {"eu-west-1"}
+
+
+async def test_connections_are_listed_with_their_rates(console, opened):
+    await console.tunnels.connect(opened)
+    _, writer = await asyncio.open_connection("127.0.0.1", ports(console, opened)["SSH"])
+    state = await until(
+        console.tunnels.state,
+        lambda s: any(down for _, down in s.links[opened].connection_rates.values()),
+    )
+    (row,) = state.links[opened].link.connections
+    host, port = writer.get_extra_info("sockname")
+    assert (row.service, row.client) == ("SSH", f"{host}:{port}")
+    assert row.bytes_down > 0
+    history = [event.state for event in state.links[opened].link.history]
+    assert history == [LinkState.CONNECTING, LinkState.READY]
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_the_state_of_tokens_is_known(console, opened):
+    service = console.tunnels
+    assert await service.token_state(opened, Mode.SOURCE) is TokenState.UNUSED
+    await service.connect(opened)
+    assert await service.token_state(opened, Mode.SOURCE) is TokenState.USED
+    assert await service.token_state("strange", Mode.SOURCE) is None
+    await service.disconnect(opened)
+    await service.rotate(opened, (Mode.SOURCE,))
+    assert await service.token_state(opened, Mode.SOURCE) is TokenState.ROTATED
+    await until(service.state, lambda s: s.by_id(opened).destination_connected)
+    assert await service.token_state(opened, Mode.DESTINATION) is TokenState.USED
+
+
+@pytest.mark.parametrize("minutes", [10, 2])
+async def test_the_end_of_a_lifetime_is_announced(console, opened, minutes, monkeypatch):
+    service = console.tunnels
+    await service.connect(opened)
+    end = service.state.value.by_id(opened).ends_at
+    monkeypatch.setattr(service._links, "_clock", lambda: end - 60 * minutes + 1)
+    await until(service.state, lambda s: s.links[opened].ends_in_min == minutes)
+    said = [e for e in console.journal.entries.value if "ends soon" in e.what]
+    assert [entry.result for entry in said] == [f"in {minutes} minutes"]
+
+
+async def test_a_broken_web_proxy_is_named_without_its_password(console, opened, monkeypatch):
+    monkeypatch.setattr(
+        console.tunnels._links,
+        "_web_proxy_for",
+        lambda _: parse_web_proxy("http://ana:geheim@:1", "HTTPS_PROXY"),
+    )
+    with pytest.raises(UserError) as caught:
+        await console.tunnels.connect(opened)
+    assert "HTTPS_PROXY" in str(caught.value)
+    assert "geheim" not in str(caught.value)

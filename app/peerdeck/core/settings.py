@@ -9,6 +9,8 @@ from peerdeck.core.endpoints import Endpoints
 class Settings:
     """theme: "system", "dark" or "light". ports: local port by "thing/service".
 
+    hold_connections: whether connections that come while a tunnel's link is down wait for it.
+
     geometry: window placement, base64 of what Qt saves. columns: header state by table.
     """
 
@@ -17,5 +19,6 @@ class Settings:
     theme: str = "system"
     endpoints: Endpoints = field(default_factory=Endpoints)
     ports: dict[str, int] = field(default_factory=dict)
+    hold_connections: bool = True
     geometry: str = ""
     columns: dict[str, str] = field(default_factory=dict)

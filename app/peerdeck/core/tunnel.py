@@ -102,6 +102,14 @@ class TunnelTokens:
     destination: Secret = Secret("")
 
 
+class TokenState(StrEnum):
+    """Of an access token that this machine holds. ROTATED: new, and not used since."""
+
+    UNUSED = "unused"
+    USED = "used"
+    ROTATED = "rotated"
+
+
 class LinkState(StrEnum):
     """State of a local proxy's connection to the tunnel service."""
 

@@ -1,12 +1,15 @@
 """The local proxies of connected tunnels, with their tokens, ports and throughput."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from peerdeck.core.errors import UserError
-from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelLink, TunnelTokens
+from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.secret import Secret
+from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelLink, TunnelTokens
+from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.journal import JournalService
 from peerdeck.services.settings import SettingsService
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 HISTORY_S = 300
 TICK_S = 1.0
+WARN_MIN = (10, 2)
 _OVER = {LinkState.CLOSED, LinkState.FAILED}
 
 
@@ -24,7 +28,9 @@ _OVER = {LinkState.CLOSED, LinkState.FAILED}
 class Link:
     """A proxy's snapshot and its throughput, bytes per second: now, and the last 5 minutes at 1 Hz.
 
-    problem: why it is no longer there, where that was not our wish.
+    problem: why it is no longer there, where that was not our wish. connection_rates: (up, down) in
+    bytes per second by the number of a connection. ends_in_min: 10 or 2 once the tunnel's end is
+    that near, else 0.
     """
 
     link: TunnelLink
@@ -32,6 +38,8 @@ class Link:
     rate_down: float = 0.0
     history: tuple[tuple[float, float], ...] = ()
     problem: UserError | None = None
+    connection_rates: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    ends_in_min: int = 0
 
 
 @dataclass(slots=True)
@@ -42,6 +50,40 @@ class _Proxy:
     rates: tuple[float, float] = (0.0, 0.0)
     history: list[tuple[float, float]] = field(default_factory=list)
     problem: UserError | None = None
+    connections: dict[int, tuple[int, int]] = field(default_factory=dict)
+    connection_rates: dict[int, tuple[float, float]] = field(default_factory=dict)
+    ends_in_min: int = 0
+
+    def measure(self) -> None:
+        """Once every TICK_S."""
+        link = self.proxy.snapshot()
+        totals = (
+            sum(s.bytes_up for s in link.services),
+            sum(s.bytes_down for s in link.services),
+        )
+        self.rates = _rates(self.totals, totals)
+        self.totals = totals
+        self.history = [*self.history[1 - HISTORY_S :], self.rates]
+        seen = {c.number: (c.bytes_up, c.bytes_down) for c in link.connections}
+        self.connection_rates = {
+            number: _rates(self.connections.get(number, (0, 0)), counted)
+            for number, counted in seen.items()
+        }
+        self.connections = seen
+
+    def shown(self) -> Link:
+        return Link(
+            self.proxy.snapshot(),
+            *self.rates,
+            tuple(self.history),
+            self.problem,
+            self.connection_rates,
+            self.ends_in_min,
+        )
+
+
+def _rates(before: tuple[int, int], now: tuple[int, int]) -> tuple[float, float]:
+    return ((now[0] - before[0]) / TICK_S, (now[1] - before[1]) / TICK_S)
 
 
 def _port_key(tunnel: Tunnel, service: str) -> str:
@@ -58,11 +100,16 @@ class Links:
         journal: JournalService,
         *,
         on_change: Callable[[Mapping[str, Link]], None],
+        web_proxy_for: Callable[[str], WebProxy | None] = lambda _url: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._secrets = secrets
         self._settings = settings
         self._journal = journal
         self._on_change = on_change
+        self._web_proxy_for = web_proxy_for
+        self._clock = clock
+        self._rotated: set[tuple[str, Mode]] = set()
         self._proxies: dict[str, _Proxy] = {}
         self._tasks = TaskSet("links")
         self._ticking: asyncio.Task[None] | None = None
@@ -78,7 +125,7 @@ class Links:
 
     async def connect(self, tunnel: Tunnel, data_url: str, wanted: Mapping[str, int]) -> None:
         """Raises UserError: no token here, refused, port in use."""
-        from peerdeck.engine.tunnel import TunnelError, TunnelProxy
+        from peerdeck.engine.tunnel import TunnelError
         from peerdeck.services.explain_tunnel import explain_tunnel
 
         if self.is_live(tunnel.id):
@@ -90,22 +137,11 @@ class Links:
                     "The source access token of this tunnel is not on this machine.",
                     "Rotate the tokens: the new ones are kept here, and the old ones end.",
                 )
-            remembered = self._settings.state.value.ports
-            listen = {
-                service: wanted.get(service, remembered.get(_port_key(tunnel, service), 0))
-                for service in tunnel.services
-            }
-            proxy = TunnelProxy(
-                mode=Mode.SOURCE,
-                url=data_url,
-                access_token=token,
-                client_token=await self._secrets.get(f"{tunnel.id}/client-source"),
-                listen=listen,
-                targets=None,
-                on_change=self._publish,
-            )
+            client_token = await self._secrets.get(f"{tunnel.id}/client-source")
+            proxy = self._made(tunnel, data_url, token, client_token, wanted)
             # An access token works again only together with the client token of its first use.
             await self._secrets.put(f"{tunnel.id}/client-source", proxy.client_token)
+            self._rotated.discard((tunnel.id, Mode.SOURCE))
             self._proxies[tunnel.id] = _Proxy(tunnel, proxy)
             try:
                 await proxy.start()
@@ -122,6 +158,38 @@ class Links:
         self._tasks.start(f"watch {tunnel.id}", self._watch(self._proxies[tunnel.id]))
         if self._ticking is None or self._ticking.done():
             self._ticking = self._tasks.start("tick", self._tick())
+
+    def _made(
+        self,
+        tunnel: Tunnel,
+        data_url: str,
+        token: Secret,
+        client_token: Secret | None,
+        wanted: Mapping[str, int],
+    ) -> "TunnelProxy":
+        from peerdeck.engine.tunnel import Limits, TunnelProxy
+
+        settings = self._settings.state.value
+        try:
+            web_proxy = self._web_proxy_for(data_url)
+        except FieldError as error:
+            raise UserError(
+                "The web proxy that the environment names cannot be used.", str(error)
+            ) from error
+        limits = Limits()
+        return TunnelProxy(
+            mode=Mode.SOURCE,
+            url=data_url,
+            access_token=token,
+            client_token=client_token,
+            listen={
+                service: wanted.get(service, settings.ports.get(_port_key(tunnel, service), 0))
+                for service in tunnel.services
+            },
+            web_proxy=web_proxy,
+            limits=limits if settings.hold_connections else replace(limits, held=0),
+            on_change=self._publish,
+        )
 
     def _remember_ports(self, tunnel: Tunnel, proxy: "TunnelProxy") -> None:
         if not tunnel.thing:
@@ -152,20 +220,24 @@ class Links:
         while any(self.is_live(tunnel_id) for tunnel_id in self._proxies):
             await asyncio.sleep(TICK_S)
             for entry in self._proxies.values():
-                services = entry.proxy.snapshot().services
-                totals = (sum(s.bytes_up for s in services), sum(s.bytes_down for s in services))
-                up, down = ((b - a) / TICK_S for a, b in zip(entry.totals, totals, strict=True))
-                entry.totals, entry.rates = totals, (up, down)
-                entry.history = [*entry.history[1 - HISTORY_S :], entry.rates]
+                entry.measure()
+                self._warn_of_end(entry)
             self._publish()
 
-    def _publish(self) -> None:
-        self._on_change(
-            {
-                tunnel_id: Link(e.proxy.snapshot(), *e.rates, tuple(e.history), e.problem)
-                for tunnel_id, e in self._proxies.items()
-            }
+    def _warn_of_end(self, entry: _Proxy) -> None:
+        """Once at each of WARN_MIN: rotation does not extend a lifetime, so people must know."""
+        left_s = entry.tunnel.ends_at - self._clock()
+        near = [minutes for minutes in WARN_MIN if 0 < left_s <= 60 * minutes]
+        if not near or min(near) == entry.ends_in_min or entry.tunnel.lifetime_min <= min(near):
+            return
+        entry.ends_in_min = min(near)
+        name = entry.tunnel.thing or entry.tunnel.id
+        self._journal.record(
+            "tunnel", f"The tunnel to {name} ends soon", ok=False, result=f"in {min(near)} minutes"
         )
+
+    def _publish(self) -> None:
+        self._on_change({tunnel_id: entry.shown() for tunnel_id, entry in self._proxies.items()})
 
     async def disconnect(self, tunnel_id: str) -> None:
         entry = self._proxies.pop(tunnel_id, None)
@@ -174,8 +246,13 @@ class Links:
             self._publish()
             self._journal.record("tunnel", f"Disconnected {entry.tunnel.thing or tunnel_id}")
 
-    async def has_token(self, tunnel_id: str, mode: Mode) -> bool:
-        return await self._secrets.get(f"{tunnel_id}/{mode}") is not None
+    async def token_state(self, tunnel_id: str, mode: Mode) -> TokenState | None:
+        """None where this machine does not hold it. Only our own uses are known."""
+        if await self._secrets.get(f"{tunnel_id}/{mode}") is None:
+            return None
+        if await self._secrets.get(f"{tunnel_id}/client-{mode}") is not None:
+            return TokenState.USED
+        return TokenState.ROTATED if (tunnel_id, mode) in self._rotated else TokenState.UNUSED
 
     async def keep(self, tunnel_id: str, tokens: TunnelTokens) -> None:
         """Puts the tokens that are there into the keyring, the only place they go to."""
@@ -183,14 +260,16 @@ class Links:
             if token:
                 await self._secrets.put(f"{tunnel_id}/{mode}", token)
 
-    async def forget_client_token(self, tunnel_id: str, modes: tuple[Mode, ...]) -> None:
+    async def rotated(self, tunnel_id: str, modes: tuple[Mode, ...]) -> None:
         """A new access token asks for a new client token."""
         for mode in modes:
+            self._rotated.add((tunnel_id, mode))
             await self._secrets.delete(f"{tunnel_id}/client-{mode}")
 
     async def forget(self, tunnel_id: str) -> None:
         """Takes everything secret of a closed tunnel out of the keyring."""
         for mode in Mode:
+            self._rotated.discard((tunnel_id, mode))
             await self._secrets.delete(f"{tunnel_id}/{mode}")
             await self._secrets.delete(f"{tunnel_id}/client-{mode}")
 

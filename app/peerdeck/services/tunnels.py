@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.observable import Observable
-from peerdeck.core.tunnel import Mode, Tunnel, TunnelRequest, TunnelTokens
+from peerdeck.core.tunnel import Mode, TokenState, Tunnel, TunnelRequest, TunnelTokens
+from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.account import AccountService, AccountState
 from peerdeck.services.explain import explained
@@ -48,6 +49,7 @@ class TunnelsService:
         settings: SettingsService,
         journal: JournalService,
         *,
+        web_proxy_for: Callable[[str], WebProxy | None] = lambda _url: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._account = account
@@ -60,7 +62,14 @@ class TunnelsService:
         self._place: tuple[object, ...] = ()
         self._closed: dict[str, Tunnel] = {}
         self.state = Observable(TunnelsState())
-        self._links = Links(secrets, settings, journal, on_change=self._links_changed)
+        self._links = Links(
+            secrets,
+            settings,
+            journal,
+            on_change=self._links_changed,
+            web_proxy_for=web_proxy_for,
+            clock=clock,
+        )
         self._unsubscribe = account.state.subscribe(self._account_changed)
 
     def _account_changed(self, account: AccountState) -> None:
@@ -173,7 +182,7 @@ class TunnelsService:
         ):
             client = self._account.tunneling()
             tokens = await client.rotate(tunnel, modes)
-            await self._links.forget_client_token(tunnel_id, modes)
+            await self._links.rotated(tunnel_id, modes)
             await self._keep(tunnel_id, tokens)
             result.text = " and ".join(modes)
         if was_connected:
@@ -196,8 +205,13 @@ class TunnelsService:
         self._closed.pop(tunnel_id, None)
         await self.refresh()
 
-    async def has_token(self, tunnel_id: str, mode: Mode) -> bool:
-        return await self._links.has_token(tunnel_id, mode)
+    async def token_state(self, tunnel_id: str, mode: Mode) -> TokenState | None:
+        """None where this machine does not hold it. A device that is connected has used its own."""
+        state = await self._links.token_state(tunnel_id, mode)
+        tunnel = self.state.value.by_id(tunnel_id)
+        if state and mode is Mode.DESTINATION and tunnel and tunnel.destination_connected:
+            return TokenState.USED
+        return state
 
     async def _keep(self, tunnel_id: str, tokens: TunnelTokens) -> None:
         await self._links.keep(tunnel_id, tokens)

@@ -40,6 +40,7 @@ class _Stored(msgspec.Struct):
     ports: Annotated[dict[_Name, _Port], msgspec.Meta(max_length=10_000)] = msgspec.field(
         default_factory=dict
     )
+    hold_connections: bool = True
     geometry: _Blob = ""
     columns: Annotated[dict[_Name, _Blob], msgspec.Meta(max_length=100)] = msgspec.field(
         default_factory=dict
@@ -124,6 +125,7 @@ def _decoded(data: bytes) -> Settings:
         theme=stored.theme,
         endpoints=Endpoints(**{name: check_endpoint(name, url) for name, url in endpoints.items()}),
         ports=stored.ports,
+        hold_connections=stored.hold_connections,
         geometry=stored.geometry,
         columns=stored.columns,
     )

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget
 
 from peerdeck.core.errors import FieldError, UserError
-from peerdeck.core.tunnel import Mode, Tunnel, TunnelRequest
+from peerdeck.core.tunnel import Mode, TokenState, Tunnel, TunnelRequest
 from peerdeck.gui.models.tunnels import thing_text
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.service_uses import ServiceUses
@@ -49,7 +49,8 @@ class TunnelsPage(Page):
         super().__init__(console)
         self._clock = clock
         self._uses = uses or ServiceUses()
-        self._known: dict[Mode, bool] = {}
+        self._known: dict[Mode, TokenState | None] = {}
+        self._warned: set[tuple[str, int]] = set()
         self.list = TunnelList(self, clock)
         self.table = self.list.table
         self.detail = TunnelDetail(clock=clock)
@@ -108,6 +109,9 @@ class TunnelsPage(Page):
         detail.rotate_requested.connect(self._rotate)
         detail.end_requested.connect(self._end)
         detail.asked.connect(self._use)
+        detail.connections.hold_changed.connect(
+            lambda hold: self.console.settings.change(hold_connections=hold)
+        )
         detail.note.action_requested.connect(
             lambda: self._run("connect", self._rotate_and_connect(self._id))
         )
@@ -120,6 +124,20 @@ class TunnelsPage(Page):
         self.list.show_state(state)
         self._show_chosen()
         self._show_list()
+        self._warn_of_ends(state)
+
+    def _warn_of_ends(self, state: "TunnelsState") -> None:
+        """Once for each warning, where the user looks: at that tunnel, or over the list."""
+        for tunnel_id, link in state.links.items():
+            tunnel = state.by_id(tunnel_id)
+            key = (tunnel_id, link.ends_in_min)
+            if tunnel is None or not link.ends_in_min or key in self._warned:
+                continue
+            self._warned.add(key)
+            title = f"Tunnel {thing_text(tunnel)} ends within {link.ends_in_min} minutes."
+            words = "Its lifetime cannot be extended. Open another one in time."
+            note = self.detail.note if tunnel_id == self._id else self.note
+            note.say("warn", words, title=title)
 
     def _show_list(self) -> None:
         self._count.setText(self.list.count_text)
@@ -155,7 +173,8 @@ class TunnelsPage(Page):
             service: remembered.get(f"{tunnel.thing}/{service}", 0) for service in tunnel.services
         }
         user = _DEMO_USER if self.console.account.state.value.demo else ""
-        self.detail.show_tunnel(tunnel, state.links.get(tunnel.id), ports, user=user)
+        hold = self.console.settings.state.value.hold_connections
+        self.detail.show_tunnel(tunnel, state.links.get(tunnel.id), ports, user=user, hold=hold)
         self.detail.show_tokens(self._known, where=state.secrets_where, warning=state.warning)
         self._show_busy()
 
@@ -168,8 +187,8 @@ class TunnelsPage(Page):
         self.tasks.run("tokens", self._find_tokens(self._id))
 
     async def _find_tokens(self, tunnel_id: str) -> None:
-        has = self.console.tunnels.has_token
-        known = {mode: await has(tunnel_id, mode) for mode in Mode}
+        state_of = self.console.tunnels.token_state
+        known = {mode: await state_of(tunnel_id, mode) for mode in Mode}
         if tunnel_id == self._id:
             self._known = known
             state = self.console.tunnels.state.value
@@ -266,6 +285,8 @@ class TunnelsPage(Page):
     # --- how it ended ----------------------------------------------------------------------
 
     def _finished(self, name: str) -> None:
+        if name == f"connect {self._id}":
+            self._look_for_tokens()  # it is used now
         self._show_chosen()
 
     def _failed(self, name: str, problem: UserError) -> None:
@@ -273,7 +294,7 @@ class TunnelsPage(Page):
         if verb == "open":
             self.form.show_refusal(problem)
         elif tunnel_id and tunnel_id == self._id:
-            here = verb != "connect" or self._known.get(Mode.SOURCE, True)
+            here = verb != "connect" or self._known.get(Mode.SOURCE, TokenState.UNUSED)
             self.detail.note.say_problem(problem, "" if here else "Rotate and connect")
         else:
             self.note.say_problem(problem)

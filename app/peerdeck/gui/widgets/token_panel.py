@@ -6,13 +6,18 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
-from peerdeck.core.tunnel import Mode
+from peerdeck.core.tunnel import Mode, TokenState
 from peerdeck.gui.theme import GAP_L, GAP_S, GAP_XS
 from peerdeck.gui.widgets.buttons import Button
 from peerdeck.gui.widgets.cards import Card
 from peerdeck.gui.widgets.fields import MASK
 from peerdeck.gui.widgets.labels import IconLabel, label
 
+_STATES: Final = {
+    TokenState.UNUSED: "unused",
+    TokenState.USED: "used",
+    TokenState.ROTATED: "rotated, unused",
+}
 _NAMES: Final = {Mode.SOURCE: "Source", Mode.DESTINATION: "Destination"}
 
 
@@ -65,9 +70,9 @@ class TokenPanel(Card):
         return line
 
     def show_tokens(
-        self, known: Mapping[Mode, bool], *, where: str, warning: str, usable: bool
+        self, known: Mapping[Mode, TokenState | None], *, where: str, warning: str, usable: bool
     ) -> None:
-        """known: whether this machine has it (absent: still asking). where: "keyring" or "memory".
+        """known: None for one that is not here, absent while asking. where: "keyring" or "memory".
 
         usable: whether the tunnel is open and its tokens can be rotated.
         """
@@ -75,8 +80,8 @@ class TokenPanel(Card):
         for mode in Mode:
             has = known.get(mode)
             self._masks[mode].setText(MASK if has else "–")
-            words = "" if has is None else place if has else "not on this machine"
-            self._places[mode].setText(words)
+            words = "not on this machine" if mode in known else ""
+            self._places[mode].setText(f"{_STATES[has]}, {place}" if has else words)
         shown = bool(warning) and any(known.values())
         self._warning.setVisible(shown)
         self._warning_text.setText(warning)

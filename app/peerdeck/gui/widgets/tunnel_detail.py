@@ -9,11 +9,12 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.quantities import age_text
-from peerdeck.core.tunnel import LinkState, Mode, Tunnel, TunnelLink
+from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelLink
 from peerdeck.gui.models.tunnels import thing_text
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import Button, CopyButton, button_row
 from peerdeck.gui.widgets.cards import Card, KeyValueGrid, scrolled
+from peerdeck.gui.widgets.connections import ConnectionsCard, LinkHistory
 from peerdeck.gui.widgets.countdown import CountdownLabel
 from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, hairline
 from peerdeck.gui.widgets.notes import ConfirmStrip, InlineNote
@@ -84,6 +85,8 @@ class TunnelDetail(QFrame):
         self.delete_button = Button("Delete", "destructive", "trash")
         self.delete_button.setObjectName("tunnels.delete")
         self.throughput = Throughput()
+        self.connections = ConnectionsCard(clock)
+        self.history = LinkHistory()
         self.facts = KeyValueGrid()
         self.tokens = TokenPanel()
         self._reveal = QTimer(self)
@@ -119,7 +122,9 @@ class TunnelDetail(QFrame):
         column.addLayout(self._services)
         self._traffic = Card("Throughput")
         self._traffic.add(self.throughput)
+        column.addWidget(self.connections)
         column.addWidget(self._traffic)
+        column.addWidget(self.history)
         about = Card("About this tunnel")
         about.add(self.facts)
         column.addWidget(about)
@@ -151,9 +156,16 @@ class TunnelDetail(QFrame):
     # --- what it shows ---------------------------------------------------------------------
 
     def show_tunnel(
-        self, tunnel: Tunnel, link: "Link | None", ports: Mapping[str, int], *, user: str = ""
+        self,
+        tunnel: Tunnel,
+        link: "Link | None",
+        ports: Mapping[str, int],
+        *,
+        user: str = "",
+        hold: bool = True,
     ) -> None:
-        """ports: the local port of last time by service. user: suggested name for SSH."""
+        """ports: the local port of last time by service. user: suggested name for SSH. hold: what
+        new connections do while the link is down."""
         another = self._tunnel is None or self._tunnel.id != tunnel.id
         if another:
             self.note.clear()
@@ -177,8 +189,12 @@ class TunnelDetail(QFrame):
             card.show_port(seen.get(service))
             card.set_editable(is_open and not live)
         self._traffic.setVisible(link is not None and (live or bool(link.history)))
+        self.connections.setVisible(live)
+        self.history.setVisible(link is not None and len(self._link.history) > 2)
         if link is not None:
             self.throughput.show_rates(link.rate_up, link.rate_down, link.history)
+            self.connections.show_link(link, hold=hold)
+            self.history.show_link(self._link)
         self._show_facts(tunnel)
         if another:
             set_tab_order(self.keyboard_order())
@@ -194,6 +210,8 @@ class TunnelDetail(QFrame):
             self.disconnect_button,
             self.note,
             *services,
+            self.connections.table,
+            self.connections.hold,
             *self.facts.findChildren(CopyButton),
             *self.tokens.buttons.values(),
             self.confirm.keep,
@@ -301,6 +319,8 @@ class TunnelDetail(QFrame):
         if words:
             self.state.show_state(words, "info")
 
-    def show_tokens(self, known: Mapping[Mode, bool], *, where: str, warning: str) -> None:
+    def show_tokens(
+        self, known: Mapping[Mode, TokenState | None], *, where: str, warning: str
+    ) -> None:
         usable = self._tunnel is not None and self._tunnel.status == "OPEN"
         self.tokens.show_tokens(known, where=where, warning=warning, usable=usable)
