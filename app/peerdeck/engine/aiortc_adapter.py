@@ -8,6 +8,7 @@ gives all media and the data channel the transport of the first transceiver.
 import asyncio
 import contextlib
 import ipaddress
+import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -124,6 +125,11 @@ class PeerInternals:
     @property
     def remote_candidates(self) -> tuple[Candidate, ...]:
         return tuple(self._ice.remote_candidates)
+
+    def trust(self, tls: ssl.SSLContext) -> None:
+        """For TURN over TLS, instead of the system's authorities; aiortc has no way to say so."""
+        if self._ice.turn_ssl:
+            self._ice.turn_ssl = tls  # type: ignore[assignment]
 
     def trickle(
         self, tasks: TaskSet, on_candidate: Callable[[RTCIceCandidate | None], None]

@@ -1,6 +1,7 @@
 """One bundled connection that receives video, audio and texts."""
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,12 @@ class ReceivingPeer:
     """The offering end. established: set once, when ICE and DTLS are both connected."""
 
     def __init__(
-        self, ice_servers: Sequence[IceServer], events: PeerEvents, *, relay_only: bool = False
+        self,
+        ice_servers: Sequence[IceServer],
+        events: PeerEvents,
+        *,
+        relay_only: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.established = asyncio.Event()
         self._events = events
@@ -60,6 +66,8 @@ class ReceivingPeer:
         audio = self._connection.addTransceiver("audio", direction="recvonly")
         self.channel = self._connection.createDataChannel(CHANNEL_LABEL)
         self.internals = PeerInternals(self._connection)
+        if tls is not None:
+            self.internals.trust(tls)
         self.sampler = StatsSampler(self.internals, video, audio)
         self._listen()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import ssl
 from collections.abc import Mapping
 
 import aiohttp
@@ -50,8 +51,11 @@ class SignalingSocket:
         self._socket = socket
 
     @classmethod
-    async def open(cls, url: str) -> "SignalingSocket":
-        """`url` is signed, hence a secret. Raises SignalingRefused, SignalingUnreachable."""
+    async def open(cls, url: str, *, tls: ssl.SSLContext | None = None) -> "SignalingSocket":
+        """`url` is signed, hence a secret. tls: whom to trust, None for the system's authorities.
+
+        Raises SignalingRefused, SignalingUnreachable.
+        """
         session = aiohttp.ClientSession(
             trust_env=True,  # corporate proxies
             raise_for_status=_refuse,  # the only place where aiohttp shows the body of a refusal
@@ -61,6 +65,7 @@ class SignalingSocket:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
                 socket = await session.ws_connect(
                     URL(url, encoded=True),  # quoted again, the signature would not match
+                    ssl=tls or True,
                     heartbeat=PING_INTERVAL_S,
                     max_msg_size=_MAX_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),

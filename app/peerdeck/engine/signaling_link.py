@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -36,10 +37,12 @@ class SignalingLink:
         clock: Callable[[], float],
         max_age_s: float = MAX_AGE_S,
         max_idle_s: float = MAX_IDLE_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.state = "closed"
         self.reconnects = 0
         self._open_url = open_url
+        self._tls = tls
         self._on_message = on_message
         self._on_state = on_state
         self._clock = clock
@@ -94,7 +97,7 @@ class SignalingLink:
         self._enter("closed")
 
     async def _connect(self) -> None:
-        self._socket = await SignalingSocket.open(await self._open_url())
+        self._socket = await SignalingSocket.open(await self._open_url(), tls=self._tls)
         self._opened_at = self._used_at = self._clock()
         self._enter("open")
         while self._waiting:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
@@ -53,7 +54,8 @@ class ViewerSession:
 
     open_signaling: returns a freshly signed WSS URL whenever a socket is needed. ice_servers: best
     first, since aiortc uses only the first STUN and the first TURN URI. relay_only: no other path
-    than through TURN. started: the click, on `clock`; steps count from it. on_change: steps, texts
+    than through TURN. tls: whom signaling and TURN over TLS trust, None for the system's
+    authorities. started: the click, on `clock`; steps count from it. on_change: steps, texts
     or signaling changed; on_frame: a frame came. Both are called on the loop and should be quick.
     """
 
@@ -67,6 +69,7 @@ class ViewerSession:
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
         relay_only: bool = False,
+        tls: ssl.SSLContext | None = None,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         lost_after_s: float = LOST_AFTER_S,
@@ -80,6 +83,7 @@ class ViewerSession:
         self.on_frame: Callable[[], None] | None = None
         self._ice_servers = ice_servers
         self._relay_only = relay_only
+        self._tls = tls
         self._on_change = on_change
         self._clock = clock
         self._started = clock() if started is None else started
@@ -88,7 +92,7 @@ class ViewerSession:
         self._lost_after_s = lost_after_s
         self._tasks = TaskSet(f"viewer-{client_id}")
         self._link = SignalingLink(
-            open_signaling, on_message=self._received, on_state=on_change, clock=clock
+            open_signaling, on_message=self._received, on_state=on_change, clock=clock, tls=tls
         )
         self._sink = VideoSink(self._frame_came)
         self._peer: ReceivingPeer | None = None
@@ -167,7 +171,7 @@ class ViewerSession:
 
     async def _join(self) -> None:
         peer = self._peer = ReceivingPeer(
-            self._ice_servers, self._events(), relay_only=self._relay_only
+            self._ice_servers, self._events(), relay_only=self._relay_only, tls=self._tls
         )
         offering = self._tasks.start("offer", peer.offer(self._tasks))
         await self._link.open()
