@@ -1,8 +1,10 @@
 """Starts the window: first something to look at, then everything else."""
 
 import asyncio
+import contextlib
 import importlib
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,10 +60,19 @@ async def _run(*, demo: bool, tour: Path | None) -> int:
             from peerdeck.gui.tour.conductor import tour as drive
 
             return 0 if await drive(window, console, tour, _say) else 1
+        _close_on_signals(window)
         await closed.wait()
     finally:
         await close(window, console)
     return 0
+
+
+def _close_on_signals(window: "MainWindow") -> None:
+    """Ctrl+C in the terminal and SIGTERM end the program as closing the window does."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # asyncio has none on Windows
+            loop.add_signal_handler(number, window.close)
 
 
 def warm_up_after(window: "MainWindow", name: str) -> None:
