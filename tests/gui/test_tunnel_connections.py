@@ -3,13 +3,22 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+from PySide6.QtCore import QCoreApplication
 from pytestqt.modeltest import ModelTester
 from tests.gui.page_fakes import CONNECTIONS, NOW, FakeTunnels, link
 from tests.gui.tunnel_desk import GATE, PUMP, Run, click, settled
 
 from peerdeck.core.settings import Settings
 from peerdeck.core.tunnel import LinkState, Mode, TokenState
-from peerdeck.gui.models.connections import connection_columns, connection_rows, duration_text
+from peerdeck.gui.models.connections import (
+    AGE,
+    BOTH,
+    CLIENT,
+    SERVICE,
+    connection_columns,
+    connection_rows,
+    duration_text,
+)
 from peerdeck.gui.models.rows import RowsModel
 from peerdeck.gui.pages.tunnels import TunnelsPage
 
@@ -29,12 +38,15 @@ def test_every_connection_tells_client_service_age_bytes_and_rate(
     async def body(page: TunnelsPage) -> None:
         model = page.detail.connections.rows
         place = model.place_of("63")
-        texts = [model.data(model.index(place, column)) for column in range(6)]
+        assert model.data(model.index(place, BOTH)) == "HTTP :51304"
+        texts = [model.data(model.index(place, column)) for column in range(1, 7)]
         assert texts == [":51304", "HTTP", "8 s", "6.2 MB", "2.1 kB", "813 kB/s"]
         tip = model.columns[0].tooltip
         assert tip is not None
-        assert tip(model.row_at(place)) == "127.0.0.1:51304, open"
-        assert tip(model.row_at(model.place_of("64"))).endswith("waits until the link is back")
+        assert tip(model.row_at(place)) == "127.0.0.1:51304, open, 8 s old"
+        assert tip(model.row_at(model.place_of("64"))) == (
+            "127.0.0.1:51310, waits until the link is back, 1 s old"
+        )
         assert page.detail.connections.table.isVisibleTo(page)
         assert not page.detail.connections.empty.isVisibleTo(page)
 
@@ -69,6 +81,23 @@ def test_a_tunnel_that_nobody_uses_says_so(run: Run, tunnels: FakeTunnels) -> No
         assert not card.table.isVisibleTo(page)
         page.table.select_id(GATE.id)
         assert not card.isVisibleTo(page), "not connected here"
+
+    run(body)
+
+
+def test_the_table_never_scrolls_sideways(run: Run, tunnels: FakeTunnels) -> None:
+    tunnels.publish(links={PUMP.id: link()})
+
+    async def body(page: TunnelsPage) -> None:
+        table = page.detail.connections.table
+        for width in (900, 940, 1180, 1600):
+            page.resize(width, 560)
+            QCoreApplication.processEvents()
+            header = table.horizontalHeader()
+            assert header.length() <= table.viewport().width(), width
+            narrow = width < 1000
+            assert table.isColumnHidden(BOTH) != narrow
+            assert {table.isColumnHidden(c) for c in (CLIENT, SERVICE, AGE)} == {narrow}
 
     run(body)
 

@@ -16,6 +16,10 @@ _STATES: Final = {
 }
 
 
+# Columns: the first one takes the place of the two beside it where there is no room for them.
+BOTH, CLIENT, SERVICE, AGE = range(4)
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """rate_up, rate_down: bytes per second."""
@@ -50,24 +54,29 @@ def _port(client: str) -> str:
 
 def connection_columns(clock: Callable[[], float]) -> tuple[Column[ConnectionRow], ...]:
     """clock: POSIX seconds."""
-    return (
-        Column(
+
+    def client(text: Callable[[LiveConnection], str]) -> Column[ConnectionRow]:
+        return Column(
             "Client",
-            lambda row: _port(row.connection.client),
+            lambda row: text(row.connection),
             icon=lambda row: _STATES[row.connection.state][:2],
-            tooltip=lambda row: f"{row.connection.client}, {_STATES[row.connection.state][2]}",
+            tooltip=lambda row: _whole(row.connection, clock()),
             font="figures",
             elide="middle",
             width=0,
-        ),
-        Column("Service", lambda row: row.connection.service, elide="middle", width=62),
+        )
+
+    return (
+        client(lambda one: f"{one.service} {_port(one.client)}"),
+        client(lambda one: _port(one.client)),
+        Column("Service", lambda row: row.connection.service, elide="middle", width=68),
         Column(
             "Age",
             lambda row: duration_text(clock() - row.connection.opened_at),
             key=lambda row: -row.connection.opened_at,
             align="right",
             font="figures",
-            width=58,
+            width=56,
             live=True,
         ),
         _amount("↓", "Out of the tunnel", lambda row: row.connection.bytes_down),
@@ -80,9 +89,14 @@ def connection_columns(clock: Callable[[], float]) -> tuple[Column[ConnectionRow
             tone=lambda row: "" if row.rate else "muted",
             align="right",
             font="figures",
-            width=78,
+            width=72,
         ),
     )
+
+
+def _whole(one: LiveConnection, now: float) -> str:
+    age = duration_text(now - one.opened_at)
+    return f"{one.client}, {_STATES[one.state][2]}, {age} old"
 
 
 def _amount(title: str, words: str, count: Callable[[ConnectionRow], int]) -> Column[ConnectionRow]:
@@ -93,5 +107,5 @@ def _amount(title: str, words: str, count: Callable[[ConnectionRow], int]) -> Co
         tooltip=lambda row: f"{words}: {count(row):,} bytes",
         align="right",
         font="figures",
-        width=66,
+        width=64,
     )

@@ -12,6 +12,8 @@ from peerdeck.gui.widgets.countdown import urgency
 if TYPE_CHECKING:
     from peerdeck.services.links import Link
 
+# An end that near is announced, too: a lifetime cannot be extended.
+TUNNEL_SOON_S: Final = 600
 _LIVE: Final = {LinkState.READY, LinkState.RECONNECTING}
 
 
@@ -130,7 +132,7 @@ def _time_column(clock: Callable[[], float]) -> Column[TunnelRow]:
         "Time left",
         left_text,
         key=lambda row: (row.is_open, left_s(row)),
-        tone=lambda row: urgency(left_s(row)) if row.is_open else "faint",
+        tone=lambda row: urgency(left_s(row), TUNNEL_SOON_S) if row.is_open else "faint",
         bar=left_share,
         font="figures",
         width=76,

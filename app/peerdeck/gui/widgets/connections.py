@@ -5,25 +5,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.tunnel import LinkState, TunnelLink
 from peerdeck.gui.models.connections import (
+    AGE,
+    BOTH,
+    CLIENT,
+    SERVICE,
     ConnectionRow,
     connection_columns,
     connection_rows,
     duration_text,
 )
 from peerdeck.gui.models.rows import RowsModel
-from peerdeck.gui.theme import GAP_L, GAP_XS, ROW
+from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, GAP_XS, ICON_S, ROW
 from peerdeck.gui.widgets.cards import Card
-from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, label
+from peerdeck.gui.widgets.labels import StatusLabel, label
 from peerdeck.gui.widgets.table import DataTable
 
 if TYPE_CHECKING:
     from peerdeck.services.links import Link
 
 _MOST_ROWS: Final = 6
+_CLIENT_WIDTH: Final = 84
 _MOST_EVENTS: Final = 5
 _WORDS: Final = {
     LinkState.CONNECTING: ("Connecting", "info"),
@@ -59,8 +65,30 @@ class ConnectionsCard(Card):
             "Takes effect with the next Connect."
         )
         self.hold.toggled.connect(self.hold_changed)
-        for part in (self.table, self.empty, self.hold):
-            self.add(part)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """The table is as wide as the card allows: it has to fit into the smallest window."""
+        self.body.setContentsMargins(GAP_XS, GAP_S, GAP_XS, GAP_M)
+        if self.header is not None:
+            self.header.row.setContentsMargins(GAP_S, 0, GAP_S, 0)
+        self.add(self.table)
+        below = QVBoxLayout()
+        below.setContentsMargins(GAP_S, 0, GAP_S, 0)
+        below.setSpacing(GAP_S)
+        below.addWidget(self.empty)
+        below.addWidget(self.hold)
+        self.body.addLayout(below)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, the age is in the client's tooltip alone."""
+        super().resizeEvent(event)
+        wanted = _CLIENT_WIDTH + sum(column.width for column in self.rows.columns)
+        narrow = event.size().width() < wanted + 2 * GAP_L
+        self.table.setColumnHidden(BOTH, not narrow)
+        for column in (CLIENT, SERVICE, AGE):
+            self.table.setColumnHidden(column, narrow)
 
     def show_link(self, link: "Link", *, hold: bool) -> None:
         self.rows.set_rows(connection_rows(link.link.connections, link.connection_rates))
@@ -92,18 +120,16 @@ class LinkHistory(Card):
         lines.setContentsMargins(0, 0, 0, 0)
         lines.setHorizontalSpacing(GAP_L)
         lines.setVerticalSpacing(GAP_XS)
-        lines.setColumnStretch(3, 1)
+        lines.setColumnStretch(2, 1)
         self._lines = []
         for row in range(_MOST_EVENTS):
-            line = (
-                label("", "figures", "muted"),
-                StatusLabel(),
-                label("", "figures", "muted"),
-                ElidedLabel("", "small", "muted", elide=Qt.TextElideMode.ElideRight),
-            )
-            for column, part in enumerate(line):
-                lines.addWidget(part, row, column)
-            self._lines.append(line)
+            at, state = label("", "figures", "muted"), StatusLabel()
+            took, reason = label("", "figures", "muted"), label("", "small", "muted", wrap=True)
+            reason.setIndent(ICON_S + GAP_XS)  # beneath the word, not the dot
+            for column, part in enumerate((at, state, took)):
+                lines.addWidget(part, 2 * row, column)
+            lines.addWidget(reason, 2 * row + 1, 1, 1, 2)
+            self._lines.append((at, state, took, reason))
         self.add(grid)
 
     @property
@@ -133,5 +159,6 @@ class LinkHistory(Card):
             at.setText(time.strftime("%H:%M:%S", time.localtime(event.at)))
             at.setToolTip(time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(event.at)))
             state.show_state(*_WORDS[event.state])
-            took.setText("" if span is None else f"for {duration_text(span)}")
+            took.setText(f"for {duration_text(span)}" if span and span >= 1 else "")
             reason.setText(event.reason)
+            reason.setVisible(bool(event.reason))

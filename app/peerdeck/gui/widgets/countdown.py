@@ -13,15 +13,15 @@ from peerdeck.gui.theme import GAP_XS, set_tone, theme
 SOON_S = 60
 
 
-def urgency(left_s: float) -> str:
+def urgency(left_s: float, soon_s: float = SOON_S) -> str:
     """Theme token for time that is left: only what needs attention is coloured."""
-    return "bad" if left_s <= 0 else "warn" if left_s < SOON_S else ""
+    return "bad" if left_s <= 0 else "warn" if left_s < soon_s else ""
 
 
 class CountdownLabel(QLabel):
     """ "expires in 4:31", once a second while it is visible.
 
-    ended(): once, when nothing is left. clock: POSIX seconds.
+    ended(): once, when nothing is left. clock: POSIX seconds. soon_s: from when on it is coloured.
     """
 
     ended = Signal()
@@ -31,9 +31,11 @@ class CountdownLabel(QLabel):
         words: str = "{} left",
         over: str = "expired",
         clock: Callable[[], float] = time.time,
+        soon_s: float = SOON_S,
     ) -> None:
         super().__init__()
         self._words, self._over, self._clock = words, over, clock
+        self._soon_s = soon_s
         self._ends_at = 0.0
         self._announced = True
         self.setFont(theme().font("figures"))
@@ -59,7 +61,7 @@ class CountdownLabel(QLabel):
             return
         left = self.seconds_left
         self.setText(self._words.format(countdown_text(left)) if left > 0 else self._over)
-        set_tone(self, "tone", urgency(left) or "muted")
+        set_tone(self, "tone", urgency(left, self._soon_s) or "muted")
         if left <= 0 and not self._announced:
             self._announced = True
             self._run()

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.quantities import age_text
 from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelLink
-from peerdeck.gui.models.tunnels import thing_text
+from peerdeck.gui.models.tunnels import TUNNEL_SOON_S, thing_text
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S
 from peerdeck.gui.widgets.buttons import Button, CopyButton, button_row
 from peerdeck.gui.widgets.cards import Card, KeyValueGrid, scrolled
@@ -69,7 +69,7 @@ class TunnelDetail(QFrame):
         self._told: object = None
         self._title = ElidedLabel("", "heading")
         self.state = StatusLabel()
-        self.left = CountdownLabel("{} left", "time is up", clock)
+        self.left = CountdownLabel("{} left", "time is up", clock, TUNNEL_SOON_S)
         self.note = InlineNote()
         self.note.setObjectName("tunnels.detail.note")
         self.confirm = ConfirmStrip()
@@ -236,7 +236,7 @@ class TunnelDetail(QFrame):
         word, tone = _STATES[self._link.state]
         count = self._link.reconnects
         if self._link.state is LinkState.READY and count:
-            word = f"{word}, reconnected {count} time{'' if count == 1 else 's'}"
+            word = f"{word}, reconnected {'once' if count == 1 else f'{count} times'}"
         self.state.show_state(word, tone, self._link.reason)
 
     def _make_cards(self, tunnel: Tunnel, ports: Mapping[str, int], user: str) -> None:
