@@ -71,7 +71,8 @@ Start = Callable[..., Awaitable[Process]]
 def environment_of(**more: str) -> dict[str, str]:
     """Nothing of the machine's own AWS or proxy configuration."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(APP), **more}
+    path = os.pathsep.join(filter(None, (str(APP), *sys.path)))  # the same packages as here
+    return {**kept, "PYTHONPATH": path, **more}
 
 
 @pytest.fixture
