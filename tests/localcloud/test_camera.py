@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from aiohttp import ClientSession
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
+from aiortc import (
+    AudioStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 from yarl import URL
@@ -58,11 +65,24 @@ async def camera(local_cloud: LocalCloud) -> AsyncIterator[DemoCamera]:
 class PlainViewer:
     """A viewer of which the console knows nothing: aiortc and a WebSocket."""
 
-    def __init__(self, cloud: LocalCloud, wss: str, *, codec: str = "", channel: bool = True):
+    def __init__(
+        self,
+        cloud: LocalCloud,
+        wss: str,
+        *,
+        codec: str = "",
+        channel: bool = True,
+        sends: bool = False,
+    ):
+        """sends: its microphone, too, and first, as browsers do; it has a camera as well."""
         self.client_id = f"plain-{secrets.token_hex(4)}"
         self.texts: asyncio.Queue[str] = asyncio.Queue()
         self.connection = RTCPeerConnection(RTCConfiguration([]))
-        self.transceiver = self.connection.addTransceiver("video", direction="recvonly")
+        if sends:
+            self.connection.addTransceiver(AudioStreamTrack(), direction="sendrecv")
+        video = VideoStreamTrack() if sends else "video"
+        direction = "sendrecv" if sends else "recvonly"
+        self.transceiver = self.connection.addTransceiver(video, direction=direction)
         self.channel = self.connection.createDataChannel("kvsDataChannel") if channel else None
         if self.channel is not None:
             self.channel.on("message", self.texts.put_nowait)
@@ -213,6 +233,17 @@ async def test_a_viewer_without_data_channel_is_served_and_missed(camera, viewer
     await viewer.frame()
     await viewer.leave()
     await served(camera)
+
+
+async def test_a_viewer_with_microphone_and_camera_sees_and_is_not_listened_to(camera, viewers):
+    viewer = viewers(sends=True)
+    await viewer.join()
+    await viewer.frame()
+    connection = camera.watchers[viewer.client_id]._connection
+    assert {t.kind: t.currentDirection for t in connection.getTransceivers()} == {
+        "video": "sendonly",
+        "audio": "inactive",
+    }
 
 
 async def test_a_viewer_that_vanishes_is_dropped_for_its_silence(camera, viewers, monkeypatch):

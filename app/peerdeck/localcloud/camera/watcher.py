@@ -72,7 +72,10 @@ class Watcher:
     async def run(self, offer: str, ice_servers: Sequence[RTCIceServer]) -> None:
         """Raises one of UNUSABLE where the offer cannot be answered."""
         self.offer = offer
-        configuration = RTCConfiguration(list(ice_servers), bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        # WORKAROUND: under MAX_BUNDLE aiortc 1.16 closes the one transport that there is where the
+        # offer's first section is not the video. Balanced bundles what the offer bundles. Goes when
+        # `setRemoteDescription` spares a transport that is its own replacement.
+        configuration = RTCConfiguration(list(ice_servers), bundlePolicy=RTCBundlePolicy.BALANCED)
         connection = self._connection = RTCPeerConnection(configuration)
         connection.on("datachannel", self._channel_opened)
         connection.on("connectionstatechange", self._connection_changed)
@@ -130,6 +133,10 @@ class Watcher:
     async def _answer(self, connection: RTCPeerConnection, offer: str) -> None:
         """As devices do: the answer first, without candidates, then one message for each."""
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        for transceiver in connection.getTransceivers():
+            if transceiver.sender.track is None:
+                # A viewer's microphone: nobody listens, and aiortc queues it without bound.
+                transceiver.direction = "inactive"
         while self._early:
             await self.add(self._early.popleft())
         await connection.setLocalDescription(await connection.createAnswer())
