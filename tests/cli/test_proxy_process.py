@@ -109,6 +109,24 @@ async def test_a_lost_link_is_told_and_comes_back_with_the_same_port(chain, star
         assert await near.stop() == 0
 
 
+async def test_new_connections_are_refused_while_the_link_is_down_where_asked_for(chain, start):
+    made = await chain(SSH=1)
+    env, _ = tokens(made)
+    near = await start("-s", "0", "-b", "127.0.0.2", "--when-down", "refuse", "--json", **env)
+    (service,) = (await near.event("state", state="ready"))["services"]
+    assert service["host"] == "127.0.0.2"
+    made.relay.suspend()
+    await near.event("state", state="reconnecting")
+    reader, writer = await asyncio.open_connection("127.0.0.2", service["port"])
+    async with asyncio.timeout(DEADLINE_S):
+        with pytest.raises(ConnectionError):
+            await reader.read()
+    writer.close()
+    await made.relay.resume()
+    await near.event("state", state="ready")
+    assert await near.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_every_signal_that_asks_to_stop_ends_it_in_peace(chain, start, number):
     made = await chain(SSH=1)

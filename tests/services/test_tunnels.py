@@ -223,3 +223,27 @@ async def test_a_broken_web_proxy_is_named_without_its_password(console, opened,
         await console.tunnels.connect(opened)
     assert "HTTPS_PROXY" in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("hold", [True, False])
+async def test_new_connections_while_the_link_is_down_do_as_the_settings_say(
+    console, opened, cloud, hold
+):
+    console.settings.change(hold_connections=hold)
+    await console.tunnels.connect(opened)
+    port = ports(console, opened)["SSH"]
+    cloud.relay.suspend()
+    await until(
+        console.tunnels.state, lambda s: s.links[opened].link.state is LinkState.RECONNECTING
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if not hold:
+        with pytest.raises(ConnectionError):
+            await reader.readline()
+    await cloud.relay.resume()
+    async with asyncio.timeout(10):
+        if hold:
+            assert (await reader.readline()).startswith(b"SSH-2.0-")
+        writer.close()
+        if hold:
+            await writer.wait_closed()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from heapq import nlargest
+from itertools import islice
 
 from peerdeck.core.tunnel import ConnectionEvent, ConnectionState, LiveConnection, ServicePort
 from peerdeck.engine.tunnel.local import LocalConnection
@@ -78,8 +78,7 @@ class Ledger:
 
     def rows(self) -> tuple[LiveConnection, ...]:
         """Newest first, at most MOST_SHOWN."""
-        newest = nlargest(MOST_SHOWN, self._here, key=lambda local: self._here[local][0])
-        return tuple(self._row(local) for local in newest)
+        return tuple(self._row(local) for local in islice(reversed(self._here), MOST_SHOWN))
 
     def _row(self, local: LocalConnection) -> LiveConnection:
         number, opened_at = self._here[local]
