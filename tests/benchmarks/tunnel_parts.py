@@ -157,15 +157,12 @@ class Hop(asyncio.BufferedProtocol):
 
     def __init__(self, rate: float, other: "Hop | None" = None) -> None:
         self.other = other
-        self.buffer = memoryview(bytearray(64 * KIB if not rate else 8 * KIB))
+        self.buffer = memoryview(bytearray(8 * KIB if rate else 64 * KIB))
         self.rate = rate
         self.free_at = 0.0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        if self.rate:  # a link has a queue of its own, but no megabytes of it
-            connection = transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * KIB)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.buffer
@@ -219,11 +216,16 @@ class NearHop(Hop):
 
 
 async def hop(to: int, rate: float = 0.0) -> None:
-    """A TCP forwarder to a local port."""
+    """A TCP forwarder to a local port. rate: of the link that it stands for, bytes per second."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: NearHop(to, rate), "127.0.0.1", 0, backlog=4096)
-    ready(port=server.sockets[0].getsockname()[1])
+    listening = listener()
+    if rate:  # a link has segments of its own size, and a queue, but no megabytes of it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * KIB)
+    server = await loop.create_server(lambda: NearHop(to, rate), sock=listening, backlog=4096)
+    ready(port=listening.getsockname()[1])
     await asyncio.to_thread(sys.stdin.read)
+    server.close()
 
 
 class Side(WSListener):
@@ -240,8 +242,9 @@ class Side(WSListener):
         self.transport = transport
         under = transport.underlying_transport
         connection = under.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * KIB)
-        under.set_write_buffer_limits(high=256 * KIB)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KIB)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 128 * KIB)
+        under.set_write_buffer_limits(high=128 * KIB)
         self.sides[self.key] = self
         self.other = self.sides.get(self.peer)
         if self.other is not None:
@@ -281,7 +284,9 @@ async def relay() -> None:
         side = Side(request.headers["access-token"], mode)
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(HEADERS), side)
 
-    server = await ws_create_server(upgrade, "127.0.0.1", 0, ssl=context)
+    server = await ws_create_server(
+        upgrade, "127.0.0.1", 0, ssl=context, ssl_outgoing_bio_size=64 * KIB
+    )
     port = server.sockets[0].getsockname()[1]
     ready(port=port, ca=authority.certificate_pem.decode())
     await asyncio.to_thread(sys.stdin.read)

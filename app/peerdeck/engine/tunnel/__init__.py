@@ -8,15 +8,16 @@
     waiting.py      those whose client does not read, or has finished sending
     ports.py        a source's listeners
     link.py         one WebSocket connection to the service
+    pace.py         how much may wait for it
     dialing.py      connections over all of a name's addresses, or to a unix socket
     dialer.py       a destination's connections to their targets
     trust.py        certificate authorities
     stdio.py        one client on standard input and output
     limits.py       every bound and delay, in one place
 
-Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. While
-      the WebSocket's buffer is over its mark, a connection may add one small chunk and then stops
-      reading, so that a keystroke never waits behind bulk; then they take turns in that order.
+Up:   local socket → one shared buffer with head-room → header written in front → WebSocket. What
+      waits for the WebSocket is bounded by what it carries in 20 ms. Over that a connection may add
+      a few KiB, so that a keystroke goes at once, and then stops reading; later they take turns.
 Down: WebSocket → views into its read buffer → local socket. While a local socket's buffer is over
       its window the WebSocket is not read: the protocol has no flow control per connection.
 """

@@ -10,9 +10,10 @@ class Limits:
     """Seconds (`*_s`), bytes (`*_bytes`), counts.
 
     ping_s, dead_after: a link that delivered nothing for dead_after pings is dead. backoff_*: full
-    jitter, uniform in 0 … min(cap, base · 2ⁿ). link_buffer_bytes: the WebSocket's high-water mark.
-    small_bytes: what a connection may still add above it. window_bytes: the most that waits for one
-    slow local socket; window_total_bytes is shared by all. held: connections that wait for a link.
+    jitter, uniform in 0 … min(cap, base · 2ⁿ). link_buffer_bytes: the most that waits for the
+    WebSocket, less where that is slow. small_bytes: what a connection may still add above it.
+    window_bytes: the most that waits for one slow local socket; window_total_bytes is shared by
+    all. held: connections that wait for a link.
     half_closed_s, half_closed: how long, and how many, connections whose client has finished
     sending still wait for answers. flush_s: how long a closed connection may deliver what it has.
     stall_s: after that a local socket that takes nothing is cut, where it holds up others.
@@ -30,7 +31,7 @@ class Limits:
     dead_after: int = 3
     backoff_base_s: float = 1.0
     backoff_cap_s: float = 120.0
-    link_buffer_bytes: int = 128 * KIB
+    link_buffer_bytes: int = 64 * KIB
     small_bytes: int = 4 * KIB
     window_bytes: int = 512 * KIB
     window_least_bytes: int = 16 * KIB

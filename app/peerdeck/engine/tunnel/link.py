@@ -35,12 +35,14 @@ from peerdeck.engine.tunnel.errors import (
     WebProxyFailed,
 )
 from peerdeck.engine.tunnel.limits import Limits
-from peerdeck.protocol.frames import MAX_WEBSOCKET_PAYLOAD
+from peerdeck.engine.tunnel.pace import Pace
+from peerdeck.protocol.frames import MAX_PAYLOAD, MAX_WEBSOCKET_PAYLOAD
 from peerdeck.protocol.tunnel_events import Version
 
 HEAD_ROOM = 256  # in front of a payload: WebSocket header (14), message header (at most 150)
-_UNSENT_BYTES = 128 * 1024
 _RECEIVE_BYTES = 256 * 1024
+# Of TLS records that the kernel has not taken yet; aiofastnet does not count them as unsent.
+_RECORDS_BYTES = 4 * (16 * 1024 + 64)
 _WRITABLE_SHARE = 4  # reading from local sockets goes on below a quarter of the mark
 
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
@@ -74,6 +76,8 @@ class Link(WSListener):
         self._heard_at = self._loop.time()
         self._paused = False
         self._reason = ""
+        self._pace = Pace(limits.link_buffer_bytes, self._loop.time)
+        self._sent = 0
         self.headers: Mapping[str, str] = {}
         self.blocked = False
         self.rtt_ms: float | None = None
@@ -87,18 +91,48 @@ class Link(WSListener):
     def send(self, data: bytes) -> None:
         if data and self._transport is not None:
             self._transport.send(WSMsgType.BINARY, data)
+            self._sent += len(data)
 
     def send_from(self, buffer: bytearray, start: int) -> None:
         """Sends buffer[start:], start ≥ 14: masked in place, the header is written before it."""
         if self._transport is not None:
             self._transport.send_reuse_external_bytearray(WSMsgType.BINARY, buffer, start)
+            self._sent += len(buffer) - start
+
+    def room(self) -> int:
+        """The most bytes that one connection should add in its turn."""
+        pace = self._pace
+        if pace.budget < MAX_PAYLOAD and pace.relax():
+            self._limit_queue()
+        return min(pace.budget, MAX_PAYLOAD)
 
     def pause_writing(self) -> None:
         self.blocked = True
+        self._pace.blocked(self._taken())
 
     def resume_writing(self) -> None:
         self.blocked = False
+        if self._pace.freed(self._taken()):
+            self._limit_queue()
         self._owner.writable()
+
+    def _taken(self) -> int:
+        """How many bytes the kernel has taken."""
+        if self._transport is None:
+            return 0
+        return self._sent - int(self._transport.underlying_transport.get_write_buffer_size())
+
+    def _limit_queue(self) -> None:
+        """Bytes wait in our fair queue rather than in a kernel buffer of megabytes."""
+        if self._transport is None:
+            return
+        under, high = self._transport.underlying_transport, self._pace.budget
+        under.set_write_buffer_limits(high=high, low=high // _WRITABLE_SHARE)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with contextlib.suppress(OSError):
+                under.get_extra_info("socket").setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, high
+                )
 
     # Receiving
 
@@ -116,9 +150,13 @@ class Link(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         under = transport.underlying_transport
-        high = self._limits.link_buffer_bytes
-        under.set_write_buffer_limits(high=high, low=high // _WRITABLE_SHARE)
-        _limit_kernel_buffers(under.get_extra_info("socket"))
+        self._limit_queue()
+        # picows reads all there is at once into a buffer that grows with it, and delivers it even
+        # to a reader that has just paused.
+        with contextlib.suppress(OSError):
+            under.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES
+            )
         self._heard_at = self._loop.time()
         self._ticker = self._loop.call_later(self._limits.ping_s, self._tick)
         self._owner.link_up(self)
@@ -263,6 +301,7 @@ async def _upgrade(
                 proxy=web_proxy.url().reveal() if web_proxy is not None else None,
                 socket_factory=connect,
                 extra_headers=headers,
+                ssl_outgoing_bio_size=_RECORDS_BYTES if url.startswith("wss:") else None,
                 max_redirects=0,  # a redirect would carry the tokens to a stranger
                 max_frame_size=MAX_WEBSOCKET_PAYLOAD,
                 websocket_handshake_timeout=None,
@@ -312,17 +351,3 @@ def _hang_up(dialed: list[socket.socket]) -> None:
     for connection in dialed:
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
-
-
-def _limit_kernel_buffers(connection: socket.socket) -> None:
-    """Sending: bytes wait in our fair queue rather than in a kernel buffer of megabytes.
-
-    Receiving: picows reads all there is at once into a buffer that grows with it, and delivers it
-    even to a reader that has just paused.
-    """
-    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)]
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        options.append((socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES))
-    for level, option, value in options:
-        with contextlib.suppress(OSError):
-            connection.setsockopt(level, option, value)

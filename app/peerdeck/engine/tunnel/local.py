@@ -39,6 +39,7 @@ class LocalConnection(asyncio.BufferedProtocol):
         self.client = ""  # address of who or what is at the other end of the socket
         self.sent = 0  # bytes, into the tunnel
         self.delivered = 0  # bytes, out of it
+        self.ahead = 0  # bytes, sent since the link has been blocked
         self._board = board
         self._window_bytes = window_bytes
         self._loop = asyncio.get_running_loop()

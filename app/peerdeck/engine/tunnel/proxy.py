@@ -11,6 +11,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import aiofastnet
+
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import ConnectionEvent, LinkEvent, LinkState, Mode, Target, TunnelLink
 from peerdeck.core.web_proxy import WebProxy
@@ -164,7 +166,7 @@ class TunnelProxy:
             raise UnusableServices(f"one of the tunnel's services must be named: {offered}")
         board = self._board
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: board.accept(names[0]), sock=client)
+        await aiofastnet.create_connection(loop, lambda: board.accept(names[0]), sock=client)
 
     def snapshot(self) -> TunnelLink:
         traffic = self._board.traffic if self._board is not None else {}

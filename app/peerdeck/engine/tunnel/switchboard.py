@@ -55,6 +55,7 @@ class Switchboard:
         self.dialer = Dialer(limits, tasks, on_failed=self.lost)
         self._held: deque[LocalConnection] = deque()
         self._waiting: deque[LocalConnection] = deque()  # for their turn, in order
+        self._ahead: list[LocalConnection] = []  # sent something while the link was blocked
         self._half_closed = HalfClosed(limits, self._end)
         self._slow = SlowReaders(
             limits,
@@ -80,6 +81,7 @@ class Switchboard:
         for event in self.machine.link_lost():
             self._dispatch_one(event)
         self._waiting.clear()
+        self._ahead.clear()
 
     def services_ready(self) -> None:
         """The owner has its ports and targets: connections may start; held ones do so now."""
@@ -98,6 +100,9 @@ class Switchboard:
         A selector reports them in the order in which they were registered; who waited longest has
         the next turn, and a fast one cannot starve the others.
         """
+        for local in self._ahead:
+            local.ahead = 0
+        self._ahead.clear()
         while self._waiting and self._link is not None and not self._link.blocked:
             self._waiting.popleft().resume_reading()
 
@@ -162,11 +167,13 @@ class Switchboard:
 
     def turn(self, local: LocalConnection) -> memoryview:
         """Where a connection reads to, hence how much it may send in this turn."""
-        if local.identity is not None and self._link is not None and self._link.blocked:
-            local.pause_reading()
-            self._waiting.append(local)
-            return self._small
-        return self._payload
+        link = self._link
+        if link is None or local.identity is None:
+            return self._payload
+        if link.blocked:
+            return self._small[local.ahead :]
+        room = link.room()
+        return self._payload if room == MAX_PAYLOAD else self._payload[:room]
 
     def read(self, local: LocalConnection, size: int) -> None:
         """`size` bytes of `local` lie in the buffer that `turn()` gave it."""
@@ -181,6 +188,19 @@ class Switchboard:
             self._link.send_from(self._buffer, start)
         else:
             self._link.send(header + self._payload[:size])
+        if self._link.blocked:
+            self._count_ahead(local, size)
+
+    def _count_ahead(self, local: LocalConnection, size: int) -> None:
+        """While the link is blocked each may add `small_bytes`, then it waits for its turn.
+
+        So a keystroke goes at once, and bulk finds its way into the queue no faster than it leaves.
+        """
+        local.ahead += size
+        self._ahead.append(local)
+        if local.ahead >= self._limits.small_bytes:
+            local.pause_reading()
+            self._waiting.append(local)
 
     def finished_sending(self, local: LocalConnection) -> None:
         """End of file from the local side; the protocol cannot carry a half-close.
