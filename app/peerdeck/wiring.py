@@ -24,6 +24,7 @@ from peerdeck.core.tunnel import Mode
 from peerdeck.core.web_proxy import web_proxy_for
 from peerdeck.services.account import AccountService, Demo
 from peerdeck.services.channels import ChannelsService
+from peerdeck.services.faults import Fault, FaultsService, FaultSwitches, Value
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
 from peerdeck.services.proxying import ProxyService, Told
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 CHILD_START_S = 20.0
 CHILD_STOP_S = 3.0
+FAULT_S = 5.0
 ADMIN_VARIABLE = "PEERDECK_LOCALCLOUD_ADMIN"
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -56,6 +58,7 @@ class Console:
     ice: IceService
     sessions: SessionsService
     tunnels: TunnelsService
+    faults: FaultsService
     secrets: SecretStore
 
     async def load(self, *, demo: bool = False) -> None:
@@ -67,6 +70,7 @@ class Console:
         """Leaves sessions, stops proxies, writes settings, ends the demo's cloud."""
         await asyncio.gather(self.sessions.aclose(), self.tunnels.aclose())
         await self.ice.aclose()
+        await self.faults.aclose()
         await self.channels.aclose()
         await self.account.aclose()
         await self.settings.aclose()
@@ -101,6 +105,7 @@ def build_console(
         account=account,
         channels=ChannelsService(account, journal),
         ice=ice,
+        faults=FaultsService(account, journal),
         secrets=secrets,
         sessions=SessionsService(account, ice, journal),
         tunnels=TunnelsService(
@@ -165,7 +170,7 @@ class DemoCloud:
         self._keys = tuple(Secret(environment[name]) for name in KEY_VARIABLES)
         self.endpoints = Endpoints.from_environment(environment)
         self.regions: tuple[str, ...] = tuple(regions)
-        self.admin_url: str = environment.get(ADMIN_VARIABLE, "")  # of the faults on demand
+        self.faults: FaultSwitches = DemoFaults(environment.get(ADMIN_VARIABLE, ""))
 
     @classmethod
     async def start(cls) -> "DemoCloud":
@@ -202,6 +207,51 @@ class DemoCloud:
 
     async def aclose(self) -> None:
         await _end(self._process)
+
+
+class DemoFaults:
+    """A local cloud's faults by HTTP; admin_url lets whoever knows it switch them."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._url = f"{admin_url}/faults"
+
+    async def listing(self) -> tuple[Fault, ...]:
+        import msgspec
+
+        answer = await self._ask("GET", "")
+        return msgspec.json.decode(answer, type=dict[str, tuple[Fault, ...]])["faults"]
+
+    async def switch_on(
+        self, name: str, values: Mapping[str, Value], duration_s: float | None
+    ) -> None:
+        await self._ask("PUT", f"/{name}", {"values": dict(values), "duration_s": duration_s})
+
+    async def switch_off(self, name: str) -> None:
+        await self._ask("DELETE", f"/{name}")
+
+    async def clear(self) -> None:
+        await self._ask("DELETE", "")
+
+    async def _ask(self, method: str, path: str, body: object = None) -> bytes:
+        """Raises UserError: not running any more, or its own words for a wrong value."""
+        import aiohttp
+
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FAULT_S)) as web,
+                web.request(method, self._url + path, json=body) as response,
+            ):
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UserError(
+                "The demo's local cloud does not answer.",
+                "Start the demo again: choose “Demo (local cloud)” among the profiles.",
+                detail=type(error).__name__,
+            ) from error
+        if response.status != 200:
+            detail = answer.decode(errors="replace")
+            raise UserError("The demo refused this.", "Choose other values.", detail=detail)
+        return answer
 
 
 def _own_command() -> tuple[str, ...]:

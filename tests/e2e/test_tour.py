@@ -54,10 +54,16 @@ def test_tour_shows_every_step_on_a_real_screen(x_display, tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert len(re.findall(r"^  ✓ ", run.stdout, re.MULTILINE)) == 16
+    assert len(re.findall(r"^  ✓ ", run.stdout, re.MULTILINE)) == 17
     assert run.stderr == ""
     names = {path.name for path in pictures.glob("*.png")}
-    assert {"1-channels.png", "2-session.png", "5-tunnels.png", "7-journal.png"} <= names
+    assert {
+        "1-channels.png",
+        "3-silent-turn.png",
+        "4-session.png",
+        "7-tunnels.png",
+        "9-journal.png",
+    } <= names
     for path in pictures.glob("*.png"):
         image = QImage(str(path))
         colours = {image.pixel(x, y) for x in range(0, 1280, 16) for y in range(0, 800, 16)}
@@ -86,7 +92,7 @@ sys.exit(run(demo=True, tour=Path({str(tmp_path / "pictures")!r})))
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "✗  8 Join as viewer" in run.stdout
+    assert "✗  9 Join as viewer" in run.stdout
     assert (tmp_path / "pictures" / "failed.png").exists()
 
 

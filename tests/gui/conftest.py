@@ -27,6 +27,7 @@ from peerdeck.gui.loop import make_loop
 from peerdeck.gui.theme import theme
 from peerdeck.services.account import AccountState
 from peerdeck.services.channels import ChannelsState
+from peerdeck.services.faults import FaultsState
 from peerdeck.services.ice import IceState
 from peerdeck.services.journal import JournalService
 from peerdeck.services.status import Status
@@ -140,6 +141,7 @@ def fake_console() -> SimpleNamespace:
         ice=FakeIce(IceState()),
         sessions=FakeSessions(()),
         tunnels=Remembered(TunnelsState()),
+        faults=Remembered(FaultsState()),
         journal=JournalService(),
         settings=FakeSettings(),
     )

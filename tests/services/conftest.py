@@ -15,7 +15,7 @@ from peerdeck.localcloud.cloud import LocalCloud
 from peerdeck.localcloud.seed import demo_seed
 from peerdeck.storage.secrets import SecretStore
 from peerdeck.storage.settings import SettingsFile
-from peerdeck.wiring import Console, build_console, devices_of
+from peerdeck.wiring import Console, DemoFaults, build_console, devices_of
 
 
 class DictKeyring(KeyringBackend):
@@ -44,6 +44,7 @@ class InProcessDemo:
         self._cloud = cloud
         self.endpoints: Endpoints = cloud.endpoints
         self.regions = cloud.regions
+        self.faults = DemoFaults(cloud.admin_url)
 
     def account(self) -> AwsAccount:
         keys = self._cloud.credentials

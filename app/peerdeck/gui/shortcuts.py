@@ -16,6 +16,7 @@ SHORTCUTS: Final = (
     ("/", "Filter"),
     ("Return", "Open what is selected"),
     ("Ctrl+C", "Copy what is selected: an ARN, an id, an entry"),
+    ("Ctrl+D", "Faults of the demo"),
     ("Esc", "Back, or clear the filter"),
     ("?", "This list"),
     ("Ctrl+Q", "Quit"),

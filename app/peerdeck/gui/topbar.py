@@ -4,10 +4,18 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
-from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QMenu, QSizePolicy
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+)
 
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, set_tone, theme
-from peerdeck.gui.widgets.buttons import IconButton
+from peerdeck.gui.widgets.buttons import Button, IconButton
 from peerdeck.gui.widgets.labels import ElidedLabel, label
 
 if TYPE_CHECKING:
@@ -36,8 +44,8 @@ def offset_text(offset_s: float) -> str:
 
 class TopBar(QFrame):
     """profile_requested(str), region_requested(str), demo_requested(), theme_requested(str),
-    endpoints_requested(), shortcuts_requested(): what the user asked for; `show_account` says
-    what is."""
+    endpoints_requested(), shortcuts_requested(), faults_requested(), mend_requested(): what the
+    user asked for; `show_account` and `show_faults` say what is."""
 
     profile_requested = Signal(str)
     region_requested = Signal(str)
@@ -45,6 +53,8 @@ class TopBar(QFrame):
     theme_requested = Signal(str)
     endpoints_requested = Signal()
     shortcuts_requested = Signal()
+    faults_requested = Signal()
+    mend_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,13 +69,7 @@ class TopBar(QFrame):
         self._clock = label("", "figures", "muted")
         self._clock.setObjectName("account.clock")
         self._id = ""
-        self.demo = QFrame()
-        self.demo.setObjectName("account.demo")
-        self.demo.setProperty("role", "chip")
-        chip = QHBoxLayout(self.demo)
-        chip.setContentsMargins(GAP_S, 2, GAP_S, 2)
-        chip.addWidget(label("DEMO · local cloud", "small", "info"))
-        self.demo.hide()
+        self._make_chip()
         keys = IconButton("keyboard", "Keyboard shortcuts", "?")
         keys.setObjectName("window.shortcuts")
         keys.clicked.connect(self.shortcuts_requested)
@@ -81,6 +85,7 @@ class TopBar(QFrame):
         row.addWidget(self._account)
         row.addWidget(self._clock)
         row.addStretch(1)
+        row.addWidget(self.mend, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.demo, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(endpoints)
         row.addWidget(keys)
@@ -100,6 +105,28 @@ class TopBar(QFrame):
         skewed = offset is not None and abs(offset) >= _SKEWED_S
         set_tone(self._clock, "tone", "warn" if skewed else "muted")
         self._clock.setToolTip("How far AWS's clock is ahead of this machine's.")
+
+    def _make_chip(self) -> None:
+        self.demo = QToolButton()
+        self.demo.setObjectName("account.demo")
+        self.demo.setProperty("kind", "chip")
+        self.demo.setFont(theme().font("small"))
+        self.demo.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.demo.setToolTip("Break something on purpose (Ctrl+D)")
+        self.demo.clicked.connect(self.faults_requested)
+        self.mend = Button("End all", "quiet")
+        self.mend.setObjectName("demo.faults.end")
+        self.mend.setToolTip("End every fault")
+        self.mend.clicked.connect(self.mend_requested)
+        self.demo.hide()
+        self.show_faults(0)
+
+    def show_faults(self, count: int) -> None:
+        """How many of the demo's faults are on."""
+        words = f"{count} fault{'' if count == 1 else 's'}" if count else "local cloud"
+        self.demo.setText(f"DEMO · {words} ▾")
+        set_tone(self.demo, "tone", "warn" if count else "info")
+        self.mend.setVisible(count > 0)
 
     def focus_region(self) -> None:
         self.region.setFocus(Qt.FocusReason.ShortcutFocusReason)

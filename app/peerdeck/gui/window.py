@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -33,7 +33,9 @@ from peerdeck.gui.widgets.labels import hairline
 from peerdeck.gui.widgets.notes import InlineNote
 
 if TYPE_CHECKING:
+    from peerdeck.gui.demo import FaultsDrawer
     from peerdeck.services.account import AccountState
+    from peerdeck.services.faults import FaultsState
     from peerdeck.wiring import Console
 
 _LEAST: Final = QSize(1024, 640)
@@ -150,7 +152,9 @@ class MainWindow(QWidget):
         self._lay_out()
         self._connect()
         self._add_shortcuts(places)
+        self.drawer: FaultsDrawer | None = None
         self.following.follow(console.account.state, self._show_account)
+        self.following.follow(console.faults.state, self._show_faults)
         self.go(places[0].name)
 
     def _lay_out(self) -> None:
@@ -186,12 +190,17 @@ class MainWindow(QWidget):
         top.theme_requested.connect(self._choose_theme)
         top.endpoints_requested.connect(self.show_endpoints)
         top.shortcuts_requested.connect(self.show_shortcuts)
+        top.faults_requested.connect(self.toggle_faults)
+        top.mend_requested.connect(
+            lambda: self.tasks.run("end faults", self._console.faults.clear())
+        )
 
     def _add_shortcuts(self, places: tuple[Place, ...]) -> None:
         for number, place in enumerate(places, 1):
             self._shortcut(f"Ctrl+{number}", partial(self.go, place.name))
         self._shortcut("F5", self.refresh)
         self._shortcut("?", self.show_shortcuts)
+        self._shortcut("Ctrl+D", self.toggle_faults)
         self._shortcut("Ctrl+Q", self.close)
 
     def _shortcut(self, keys: str, run: Callable[[], object]) -> None:
@@ -234,6 +243,30 @@ class MainWindow(QWidget):
         )
         dialog.open()
 
+    def toggle_faults(self) -> None:
+        """The drawer of the demo's faults; nothing without a demo."""
+        if self.drawer is None:
+            from peerdeck.gui.demo import FaultsDrawer
+
+            self.drawer = FaultsDrawer(self._console, self)
+            self.drawer.closed.connect(self.top.demo.setFocus)
+        if not self.drawer.isHidden():
+            self.drawer.put_away()
+        elif self._console.account.state.value.demo:
+            self._place_drawer()
+            self.drawer.open()
+
+    def _place_drawer(self) -> None:
+        """Over the right of the pages, between both bars."""
+        if self.drawer is not None:
+            top = self.rail.mapTo(self, self.rail.rect().topLeft()).y()
+            width = self.drawer.width()
+            self.drawer.setGeometry(self.width() - width, top, width, self.rail.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_drawer()
+
     def show_shortcuts(self) -> None:
         if self.findChild(ShortcutsDialog) is None:
             ShortcutsDialog(self).open()
@@ -242,7 +275,9 @@ class MainWindow(QWidget):
         # Esc that no widget below wanted.
         page = self.page
         if event.key() == Qt.Key.Key_Escape and page is not None:
-            if not self.note.isHidden():
+            if self.drawer is not None and not self.drawer.isHidden():
+                self.drawer.put_away()
+            elif not self.note.isHidden():
                 self.note.clear()
             else:
                 page.back()
@@ -255,6 +290,11 @@ class MainWindow(QWidget):
         self.top.show_account(state)
         where = state.region.name if state.region else ""
         self.setWindowTitle(f"Peerdeck – {where}" if where else "Peerdeck")
+        if self.drawer is not None and not state.demo:
+            self.drawer.put_away()
+
+    def _show_faults(self, state: "FaultsState") -> None:
+        self.top.show_faults(len(state.active))
 
     def _select_region(self, name: str) -> None:
         try:
@@ -293,5 +333,7 @@ class MainWindow(QWidget):
         self.following.end()
         self.status.end()
         await self.tasks.aclose()
+        if self.drawer is not None:
+            await self.drawer.aclose()
         for page in self.pages.values():
             await page.aclose()

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from peerdeck.cloud.account import AwsAccount, CallerIdentity
 from peerdeck.cloud.errors import CloudError
@@ -18,6 +18,9 @@ from peerdeck.services.explain import cloud_problem
 from peerdeck.services.journal import JournalService
 from peerdeck.services.settings import SettingsService
 from peerdeck.services.status import Status
+
+if TYPE_CHECKING:
+    from peerdeck.services.faults import FaultSwitches
 
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}")
 
@@ -46,6 +49,7 @@ class Demo(Protocol):
 
     endpoints: Endpoints
     regions: tuple[str, ...]
+    faults: "FaultSwitches"
 
     def account(self) -> AwsAccount: ...
 
@@ -162,6 +166,11 @@ class AccountService:
         if region is None:
             raise UserError("No region is chosen.", "Choose one at the top of the window.")
         return region
+
+    @property
+    def faults(self) -> "FaultSwitches | None":
+        """The demo's, while it is the account."""
+        return self._demo.faults if self._demo is not None and self.state.value.demo else None
 
     def kinesis_video(self) -> KinesisVideo:
         """The client of the present account and region."""

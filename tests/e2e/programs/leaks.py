@@ -141,6 +141,7 @@ class InProcess:
     def __init__(self, cloud, stack):
         self._cloud, self._stack = cloud, stack
         self.endpoints, self.regions = cloud.endpoints, cloud.regions
+        self.faults = wiring.DemoFaults(cloud.admin_url)
 
     def account(self):
         keys = self._cloud.credentials

@@ -70,6 +70,7 @@ class Driver:
                 console.ice.state,
                 console.sessions.state,
                 console.tunnels.state,
+                console.faults.state,
                 console.journal.entries,
             )
         ]

@@ -1,12 +1,8 @@
 """What the tour does, step by step; each returns what was measured or raises StepFailed."""
 
-import asyncio
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QTableView, QWidget
@@ -15,13 +11,14 @@ from peerdeck.core.ice import ProbeVerdict
 from peerdeck.core.quantities import bitrate_text, bytes_text, countdown_text, milliseconds_text
 from peerdeck.core.session import Phase, Session
 from peerdeck.core.tunnel import LinkState
+from peerdeck.gui.tour.commands import fetch_over_tunnel, ssh_over_tunnel
 from peerdeck.gui.tour.driver import Driver, StepFailed
 from peerdeck.services.status import Status
 
 SAMPLES = 4
 CAMERA = "front-door"
 THING = "pump-07"
-COMMAND_S = 10.0
+FAULT = "turn-silent"
 
 Step = Callable[[Driver], Awaitable[str]]
 
@@ -119,6 +116,39 @@ async def test_ice(d: Driver) -> str:
     return f"{count} of {count} work, slowest {milliseconds_text(slowest)}"
 
 
+async def break_and_mend(d: Driver) -> str:
+    """A firewall swallows TURN, the test says so, and it ends."""
+    await d.click("account.demo")
+    await d.click(f"demo.fault.{FAULT}")
+    await d.until(lambda: bool(d.console.faults.state.value.active), "the fault")
+    await d.picture("2-faults")
+    await d.click("demo.faults.close")
+    verdicts = await _verdicts(d)
+    silent = [uri for uri, verdict in verdicts.items() if verdict is ProbeVerdict.SILENT]
+    if silent != [uri for uri in verdicts if uri.startswith("turn")] or not silent:
+        raise StepFailed(f"with silent TURN the servers are {verdicts}")
+    await d.picture("3-silent-turn")
+    await d.click("demo.faults.end")
+    await d.until(lambda: not d.console.faults.state.value.active, "the end of the fault")
+    mended = await _verdicts(d)
+    if set(mended.values()) != {ProbeVerdict.OK}:
+        raise StepFailed(f"with all faults off the servers are {mended}")
+    return f"{len(silent)} of {len(verdicts)} fell silent, all {len(mended)} work again"
+
+
+async def _verdicts(d: Driver) -> dict[str, ProbeVerdict]:
+    """What a test of the ICE servers says now, by URI in their order."""
+    await d.click("ice.test")
+
+    def tested() -> dict[str, ProbeVerdict] | None:
+        state = d.console.ice.state.value
+        uris = [uri.text for server in state.servers for uri in server.uris]
+        done = not state.testing and len(state.probes) == len(uris)
+        return {uri: state.probes[uri].verdict for uri in uris} if done else None
+
+    return await d.until(tested, "the verdicts of all ICE servers")
+
+
 async def copy_ice(d: Driver) -> str:
     await d.click("ice.copy")
     clipboard = QGuiApplication.clipboard()
@@ -164,9 +194,9 @@ async def statistics(d: Driver) -> str:
     stats = session.stats
     if stats is None or not stats.bitrate_in_bps or not stats.fps or stats.pair is None:
         raise StepFailed(f"the figures are empty: {stats}")
-    await d.picture("2-session")
+    await d.picture("4-session")
     await d.show_view("Timeline")
-    await d.picture("3-session-timeline")
+    await d.picture("5-session-timeline")
     rtt = milliseconds_text(stats.rtt_ms) if stats.rtt_ms is not None else "–"
     return (
         f"{stats.width}×{stats.height} {stats.codec} {stats.fps:.0f} fps, "
@@ -205,7 +235,7 @@ async def open_tunnel(d: Driver) -> str:
     await d.type("tunnels.form.description", "Shown on the tour")
     await d.type("tunnels.form.tags", "team=field-service")
     await d.type("tunnels.form.lifetime", "60")
-    await d.picture("4-open-tunnel")
+    await d.picture("6-open-tunnel")
     await d.click("tunnels.form.submit")
 
     def opened() -> str | None:
@@ -239,8 +269,8 @@ async def use_tunnel(d: Driver) -> str:
     ports = tour_ports(d)
     if ports is None:
         raise StepFailed("the tunnel is not connected")
-    page = await _fetch(ports["HTTP"])
-    banner = await _ssh(ports["SSH"])
+    page = await fetch_over_tunnel(ports["HTTP"])
+    banner = await ssh_over_tunnel(ports["SSH"])
 
     def counted() -> int | None:
         links = d.console.tunnels.state.value.links.values()
@@ -248,73 +278,8 @@ async def use_tunnel(d: Driver) -> str:
         return sum(s.bytes_down for s in services) if all(s.bytes_down for s in services) else None
 
     counted_bytes = await d.until(counted, "the tunnel's byte counters")
-    await d.picture("5-tunnels")
+    await d.picture("7-tunnels")
     return f"{page}; {banner}; counted {bytes_text(counted_bytes)} down"
-
-
-async def _fetch(port: int) -> str:
-    """One page by HTTP, by curl where it is installed."""
-    url = f"http://127.0.0.1:{port}/status"
-    if shutil.which("curl"):
-        body = await _run("curl", "--silent", "--show-error", "--fail", "--max-time", "8", url)
-        return f"curl got {bytes_text(len(body))}"
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /status HTTP/1.0\r\nHost: localhost\r\n\r\n")
-    async with asyncio.timeout(COMMAND_S):
-        answer = await reader.read()
-    writer.close()
-    if b" 200 " not in answer.partition(b"\r\n")[0]:
-        raise StepFailed("the device's web server did not answer")
-    return f"HTTP got {bytes_text(len(answer))}"
-
-
-async def _ssh(port: int) -> str:
-    """A command over OpenSSH with a key made for it; without OpenSSH, the server's greeting."""
-    if not (shutil.which("ssh") and shutil.which("ssh-keygen")):
-        async with asyncio.timeout(COMMAND_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            greeting = await reader.readline()
-        writer.close()
-        if not greeting.startswith(b"SSH-2.0-"):
-            raise StepFailed("the device's SSH server did not answer")
-        return f"SSH greets {greeting.decode().strip()}"
-    with tempfile.TemporaryDirectory() as folder:
-        key = str(Path(folder) / "key")
-        await _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-        options = (
-            "BatchMode=yes",
-            "StrictHostKeyChecking=no",
-            "LogLevel=ERROR",
-            "IdentitiesOnly=yes",
-        )
-        output = await _run(
-            "ssh",
-            "-F",
-            "none",
-            *(part for option in options for part in ("-o", option)),
-            *("-o", f"UserKnownHostsFile={folder}/known", "-i", key),
-            *("-p", str(port), "demo@127.0.0.1", "status"),
-        )
-    return f"ssh ran “status” ({' '.join(output.splitlines()[0].split())})"
-
-
-async def _run(*command: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(COMMAND_S):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise StepFailed(f"{command[0]} did not end within {COMMAND_S:.0f} s") from None
-    if process.returncode:
-        raise StepFailed(f"{command[0]} failed: {errors.decode(errors='replace').strip()[:200]}")
-    return output.decode(errors="replace")
 
 
 async def rotate_tunnel(d: Driver) -> str:
@@ -331,14 +296,13 @@ async def rotate_tunnel(d: Driver) -> str:
     took_ms = 1000 * (time.perf_counter() - started)
     if tour_ports(d) != before:
         raise StepFailed("the local ports have changed")
-    return (
-        f"same ports, {milliseconds_text(took_ms)}; {await _fetch((tour_ports(d) or {})['HTTP'])}"
-    )
+    page = await fetch_over_tunnel((tour_ports(d) or {})["HTTP"])
+    return f"same ports, {milliseconds_text(took_ms)}; {page}"
 
 
 async def close_tunnel(d: Driver) -> str:
     await d.click("tunnels.close")
-    await d.picture("6-close-tunnel")
+    await d.picture("8-close-tunnel")
     await d.click("tunnels.confirm.go")
     await d.until(
         lambda: any(
@@ -358,7 +322,7 @@ async def journal(d: Driver) -> str:
     entries = d.console.journal.entries.value
     if rows != len(entries) or not rows:
         raise StepFailed(f"the journal shows {rows} of {len(entries)} entries")
-    await d.picture("7-journal")
+    await d.picture("9-journal")
     return f"{rows} entries, {sum(not entry.ok for entry in entries)} failures"
 
 
@@ -370,6 +334,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("Fetch ICE configuration", fetch_ice),
     ("Test ICE servers", test_ice),
     ("Copy as RTCIceServer", copy_ice),
+    ("Break and mend it", break_and_mend),
     ("Join as viewer", join),
     ("Live statistics", statistics),
     ("Leave, join again", leave_and_rejoin),

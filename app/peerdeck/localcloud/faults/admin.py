@@ -102,6 +102,7 @@ def _described(state: FaultState) -> dict[str, Any]:
     fault = state.fault
     return {
         "name": fault.name,
+        "group": fault.group,
         "title": fault.title,
         "description": fault.description,
         "end": fault.end,
@@ -119,4 +120,8 @@ def _parameter(parameter: Number | Choice) -> dict[str, Any]:
     shared = {"name": parameter.name, "words": parameter.words, "default": parameter.default}
     if isinstance(parameter, Number):
         return {**shared, "least": parameter.least, "most": parameter.most}
-    return {**shared, "choices": list(parameter.values)}
+    return {
+        **shared,
+        "choices": list(parameter.values),
+        "suggestions": list(parameter.suggestions),
+    }

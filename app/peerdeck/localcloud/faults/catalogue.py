@@ -14,13 +14,34 @@ if TYPE_CHECKING:
     from peerdeck.localcloud.cloud import LocalCloud
 
 _AT_ONCE = "Over at once; nothing needs switching off."
+_OPERATIONS = (
+    EVERY_OPERATION,
+    "GetCallerIdentity",
+    "ListSignalingChannels",
+    "GetSignalingChannelEndpoint",
+    "GetIceServerConfig",
+    "ConnectAsViewer",
+    "ConnectAsMaster",
+    "ListTunnels",
+    "OpenTunnel",
+    "RotateTunnelAccessToken",
+    "CloseTunnel",
+)
 _SIDES = {"everyone": None, "master": Role.MASTER, "viewer": Role.VIEWER}
 _MODES = {"both": None, "source": Mode.SOURCE, "destination": Mode.DESTINATION}
 
 
 def catalogue(cloud: "LocalCloud") -> tuple[Fault, ...]:
     """The faults of a started `cloud`."""
-    return (*_account(cloud), *_signaling(cloud), *_turn(cloud), *_tunnels(cloud))
+    groups = {
+        "Account": _account,
+        "Signaling": _signaling,
+        "STUN and TURN": _turn,
+        "Tunnels": _tunnels,
+    }
+    return tuple(
+        replace(fault, group=group) for group, faults in groups.items() for fault in faults(cloud)
+    )
 
 
 def _account(cloud: "LocalCloud") -> tuple[Fault, ...]:
@@ -35,7 +56,12 @@ def _account(cloud: "LocalCloud") -> tuple[Fault, ...]:
         faults.ahead_s = 0.0
         keys.change(ahead_s=0.0)
 
-    operation = Choice("operation", "The operation, or “*” for every one.", EVERY_OPERATION)
+    operation = Choice(
+        "operation",
+        "The operation, or “*” for every one.",
+        EVERY_OPERATION,
+        suggestions=_OPERATIONS,
+    )
     return (
         Fault(
             "throttle",

@@ -39,12 +39,16 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A parameter with few values; any text of letters and digits where `values` is empty."""
+    """A parameter with few values; any text of letters and digits where `values` is empty.
+
+    suggestions: what a menu may offer then.
+    """
 
     name: str
     words: str
     default: str
     values: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
 
     def read(self, value: object) -> Value:
         """Raises FieldError."""
@@ -63,7 +67,7 @@ class Fault:
 
     description: what a user of the console will meet. end: what ends it. stop: None for a moment's
     event, which is over as soon as it happened. duration_s: how long it lasts unless told
-    otherwise; None means until it is switched off.
+    otherwise; None means until it is switched off. group: heading in a menu.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Fault:
     parameters: tuple[Number | Choice, ...] = ()
     duration_s: float | None = None
     end: str = "Ends when it is switched off."
+    group: str = ""
 
     @property
     def momentary(self) -> bool:
