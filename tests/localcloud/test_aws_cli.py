@@ -17,6 +17,7 @@ from peerdeck.localcloud.cloud import LocalCloud
 BOUND_S = 30.0
 COMMAND = (sys.executable, "-m", "awscli")
 STREAM = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/yard/1700000000000"
+pytestmark = pytest.mark.interop
 
 
 class Cli:
