@@ -153,6 +153,18 @@ class AwsAccount:
 
         return await self._run("default region", read) if not self._explicit else ""
 
+    async def authorities(self) -> str:
+        """PEM file of certificate authorities, "" for none; with explicit keys there is none.
+
+        AWS_CA_BUNDLE, the profile's ca_bundle or REQUESTS_CA_BUNDLE, as botocore has it.
+        """
+
+        def read() -> str:
+            configured = self._opened().get_config_variable("ca_bundle")
+            return str(configured or os.environ.get("REQUESTS_CA_BUNDLE") or "")
+
+        return await self._run("ca_bundle", read) if not self._explicit else ""
+
     async def describe(self, region: str = "us-east-1") -> CallerIdentity:
         """STS GetCallerIdentity in `region`: are the credentials any good, and whose are they?"""
         answer = await self.call("sts", region, "GetCallerIdentity", {})

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -14,10 +15,11 @@ from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.observable import Observable
 from peerdeck.core.region import Region
-from peerdeck.services.explain import cloud_problem
+from peerdeck.services.explain import cloud_problem, explained
 from peerdeck.services.journal import JournalService
 from peerdeck.services.settings import SettingsService
 from peerdeck.services.status import Status
+from peerdeck.services.trust import trusted
 
 if TYPE_CHECKING:
     from peerdeck.services.faults import FaultSwitches
@@ -171,6 +173,15 @@ class AccountService:
     def faults(self) -> "FaultSwitches | None":
         """The demo's, while it is the account."""
         return self._demo.faults if self._demo is not None and self.state.value.demo else None
+
+    async def trust(self) -> ssl.SSLContext | None:
+        """For TLS connections of the console's own; None for the system's authorities alone.
+
+        Raises UserError where the account's bundle of authorities cannot be used.
+        """
+        with explained("read the account's certificate authorities"):
+            bundle = await self._signed_in().authorities()
+        return await trusted(bundle)
 
     def kinesis_video(self) -> KinesisVideo:
         """The client of the present account and region."""

@@ -116,7 +116,10 @@ class IceService:
             self._refresh = None
 
     async def test(self) -> None:
-        """Tries every URI in parallel; verdicts appear in `probes` as they come."""
+        """Tries every URI in parallel; verdicts appear in `probes` as they come.
+
+        Raises FieldError without servers, UserError for an unusable bundle of authorities.
+        """
         from peerdeck.engine.ice_probe import probe_all
 
         state = self.state.value
@@ -127,7 +130,8 @@ class IceService:
         self._publish(testing=True, probes={})
         try:
             with self._journal.timed("ice", "Test ICE servers") as result:
-                running = probe_all(state.servers, timeout_s=PROBE_TIMEOUT_S)
+                tls = await self._account.trust()
+                running = probe_all(state.servers, timeout_s=PROBE_TIMEOUT_S, tls=tls)
                 async with contextlib.aclosing(running) as probes:
                     async for probe in probes:
                         if self.state.value.channel_arn != state.channel_arn:

@@ -1,6 +1,7 @@
 """The local proxies of connected tunnels, with their tokens, ports and throughput."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -123,8 +124,17 @@ class Links:
         entry = self._proxies.get(tunnel_id)
         return {s.service: s.port for s in entry.proxy.snapshot().services} if entry else {}
 
-    async def connect(self, tunnel: Tunnel, data_url: str, wanted: Mapping[str, int]) -> None:
-        """Raises UserError: no token here, refused, port in use."""
+    async def connect(
+        self,
+        tunnel: Tunnel,
+        data_url: str,
+        wanted: Mapping[str, int],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """tls: None for the system's authorities.
+
+        Raises UserError: no token here, refused, port in use.
+        """
         from peerdeck.engine.tunnel import TunnelError
         from peerdeck.services.explain_tunnel import explain_tunnel
 
@@ -138,7 +148,7 @@ class Links:
                     "Rotate the tokens: the new ones are kept here, and the old ones end.",
                 )
             client_token = await self._secrets.get(f"{tunnel.id}/client-source")
-            proxy = self._made(tunnel, data_url, token, client_token, wanted)
+            proxy = self._made(tunnel, data_url, token, client_token, wanted, tls)
             # An access token works again only together with the client token of its first use.
             await self._secrets.put(f"{tunnel.id}/client-source", proxy.client_token)
             self._rotated.discard((tunnel.id, Mode.SOURCE))
@@ -166,6 +176,7 @@ class Links:
         token: Secret,
         client_token: Secret | None,
         wanted: Mapping[str, int],
+        tls: ssl.SSLContext | None,
     ) -> "TunnelProxy":
         from peerdeck.engine.tunnel import Limits, TunnelProxy
 
@@ -187,6 +198,7 @@ class Links:
                 for service in tunnel.services
             },
             web_proxy=web_proxy,
+            ssl_context=tls,
             limits=limits if settings.hold_connections else replace(limits, held=0),
             on_change=self._publish,
         )

@@ -199,6 +199,7 @@ class SessionsService:
         started = self._monotonic()
         session = live.session
         arn, client = session.channel_arn, live.client
+        tls = await self._account.trust()
         with explained(f"join {session.channel}"):
             endpoints = await client.endpoints(arn, Role.VIEWER)
             endpoint_at = self._monotonic()
@@ -211,6 +212,7 @@ class SessionsService:
             on_change=lambda: self._follow(live),
             clock=self._monotonic,
             started=started,
+            tls=tls,
             answer_timeout_s=ANSWER_TIMEOUT_S,
         )
         live.viewer = viewer

@@ -162,7 +162,8 @@ class TunnelsService:
         ports: wanted local port by service; without one, the port of last time, else a free one.
         """
         tunnel = self._tunnel(tunnel_id)
-        await self._links.connect(tunnel, self._account.tunneling().data_url, ports or {})
+        data_url = self._account.tunneling().data_url
+        await self._links.connect(tunnel, data_url, ports or {}, await self._account.trust())
         await self.refresh()
 
     async def disconnect(self, tunnel_id: str) -> None:
@@ -188,7 +189,8 @@ class TunnelsService:
         if was_connected:
             ports = self._links.ports(tunnel_id)
             await self._links.disconnect(tunnel_id)
-            await self._links.connect(tunnel, client.data_url, ports)
+            tls = await self._account.trust()
+            await self._links.connect(tunnel, client.data_url, ports, tls)
         await self.refresh()
 
     async def close(self, tunnel_id: str, *, delete: bool) -> None:
