@@ -192,7 +192,7 @@ class TunnelLink:
     """Snapshot of a local proxy. channel_id: what AWS support asks for. reason: why it failed.
 
     connections: those that are there, the newest 200 at most, newest first. history: the newest
-    50 changes of state, oldest first.
+    50 changes of state, oldest first. hint: what seems wrong with the device, in a sentence or two.
     """
 
     state: LinkState = LinkState.IDLE
@@ -202,3 +202,4 @@ class TunnelLink:
     reconnects: int = 0
     connections: tuple[LiveConnection, ...] = ()
     history: tuple[LinkEvent, ...] = ()
+    hint: str = ""

@@ -16,8 +16,10 @@ __all__ = ["DestinationTunnel", "SourceTunnel", "Tunnel", "TunnelMisuse"]
 class SourceTunnel(Tunnel):
     """first_stream_id: random, 1 to 2³¹-1: no stream of an earlier run must be taken for ours."""
 
-    def __init__(self, first_stream_id: int, *, version: Version = Version.V3) -> None:
-        super().__init__(version=version)
+    def __init__(
+        self, first_stream_id: int, *, version: Version = Version.V3, unnamed: str = ""
+    ) -> None:
+        super().__init__(version=version, unnamed=unnamed)
         if not 1 <= first_stream_id <= MAX_STREAM_ID:
             raise TunnelMisuse(f"{first_stream_id} is no stream id")
         self.peer_version: Version | None = None  # known once the peer has sent something
@@ -54,11 +56,11 @@ class SourceTunnel(Tunnel):
         self._stream_ids[service] = stream_id
         return stream_id
 
-    def _peer_writes(self, service: str, stream: Stream, message: Message) -> None:
+    def _peer_writes(self, service: str, stream: Stream, message: Message) -> list[Event]:
         """An older peer is answered in its own form from its first message on.
 
         It has read our start, whose newer fields it skipped; "all the subsequent messages should
-        not contain connection ID".
+        not contain connection ID". Of a start of any but the first connection it knows nothing.
         """
         form = self.version
         if not message.service_id and service:
@@ -66,10 +68,19 @@ class SourceTunnel(Tunnel):
         elif not message.connection_id:
             form = min(form, Version.V2)
         self.peer_version = form
-        if form < stream.form and set(stream.open) <= {1}:
-            stream.form = form
-            if stream.open:
-                self._open(service, stream, 1)
+        if form >= stream.form:
+            return []
+        stream.form = form
+        others = [connection_id for connection_id in stream.open if connection_id != 1]
+        for connection_id in others:
+            del stream.open[connection_id]
+        if stream.open:
+            self._open(service, stream, 1)
+        reason = f"the device speaks V{form.value}: one connection at a time"
+        return [
+            ConnectionClosed(Connection(service, stream.stream_id, connection_id), False, reason)
+            for connection_id in others
+        ]
 
     def _stream_start(self, service: str, message: Message) -> list[Event]:
         # "Source mode tunnel clients SHOULD treat receiving StreamStart as an error and close the

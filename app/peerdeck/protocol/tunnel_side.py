@@ -56,10 +56,14 @@ class Stream:
 
 
 class Tunnel:
-    """What source and destination share. version: the subprotocol that the service agreed to."""
+    """What source and destination share. version: the subprotocol that the service agreed to.
 
-    def __init__(self, *, version: Version = Version.V3) -> None:
+    unnamed: what the one service of a V1 tunnel is called here; on the wire it has no name.
+    """
+
+    def __init__(self, *, version: Version = Version.V3, unnamed: str = "") -> None:
         self.version = version
+        self._unnamed = unnamed
         self.services: tuple[str, ...] | None = None
         self.failure: str | None = None
         self._incoming = MessageStream()
@@ -90,7 +94,7 @@ class Tunnel:
         """The WebSocket is open. V1 has no SERVICE_IDS: there the one service is usable at once."""
         self._incoming = MessageStream()
         self.failure = None
-        return self._announce(("",)) if self.version is Version.V1 else []
+        return self._announce((self._unnamed,)) if self.version is Version.V1 else []
 
     def link_lost(self) -> list[Event]:
         """The WebSocket is gone: "the active stream should be considered invalid and closed"."""
@@ -173,6 +177,9 @@ class Tunnel:
         kind = message.type
         if kind != MessageType.DATA:
             self._forget_last()
+        if self.version is not Version.V3:  # fields of newer versions are unknown to older ones
+            named = message.service_id if self.version is Version.V2 else ""
+            message = message._replace(service_id=named, connection_id=0)
         if kind == MessageType.SERVICE_IDS and self.version is not Version.V1:
             return self._announce(message.available_service_ids or ("",))
         if kind == MessageType.SESSION_RESET:
@@ -209,16 +216,17 @@ class Tunnel:
         if stream is None or stream.stream_id != message.stream_id:
             return []  # stale
         connection_id = message.connection_id or 1  # 0 is how a V2 peer's message reads
-        self._peer_writes(service, stream, message)
+        closed = self._peer_writes(service, stream, message)
         if connection_id not in stream.open or not message.payload:
-            return []
+            return closed
         connection = Connection(service, stream.stream_id, connection_id)
         if len(message.payload) >= _BULK:
             self._last_received = connection, data_shape(message, whole)
-        return [DataReceived(connection, message.payload)]
+        return [*closed, DataReceived(connection, message.payload)]
 
-    def _peer_writes(self, service: str, stream: Stream, message: Message) -> None:
+    def _peer_writes(self, service: str, stream: Stream, message: Message) -> list[Event]:
         """Notices that the peer speaks an older version than we do (source only)."""
+        return []
 
     def _stream_start(self, service: str, message: Message) -> list[Event]:
         raise NotImplementedError

@@ -5,6 +5,7 @@
     switchboard.py  connections ↔ the protocol's state machine; counters
     local.py        one local TCP connection
     ledger.py       which connections there are, for people
+    silence.py      devices that never answer, as those of V1 do
     waiting.py      those whose client does not read, or has finished sending
     ports.py        a source's listeners
     link.py         one WebSocket connection to the service

@@ -17,9 +17,10 @@ class Limits:
     half_closed_s, half_closed: how long, and how many, connections whose client has finished
     sending still wait for answers. flush_s: how long a closed connection may deliver what it has.
     stall_s: after that a local socket that takes nothing is cut, where it holds up others.
-    dial_attempts, dial_delay_s: for a target that refuses. attempts: how often in a row a lost link
-    is tried again before the proxy gives up, None without end. held 0: connections that come while
-    the link is down are refused.
+    silent_s, unheard_s: from the first bytes into a tunnel without any answer to a hint, and to
+    another try as V1. dial_attempts, dial_delay_s: for a target that refuses. attempts: how often
+    in a row a lost link is tried again before the proxy gives up, None without end. held 0:
+    connections that come while the link is down are refused.
     """
 
     connect_s: float = 15.0
@@ -42,4 +43,6 @@ class Limits:
     half_closed: int = 64
     flush_s: float = 30.0
     stall_s: float = 30.0
+    silent_s: float = 5.0
+    unheard_s: float = 15.0
     close_s: float = 0.5

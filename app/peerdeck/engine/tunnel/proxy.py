@@ -23,6 +23,13 @@ from peerdeck.engine.tunnel.ledger import Ledger, service_rows
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link, open_link
 from peerdeck.engine.tunnel.ports import Ports
+from peerdeck.engine.tunnel.silence import (
+    SWITCHED,
+    UNHEARD,
+    Silence,
+    heard_words,
+    silent_words,
+)
 from peerdeck.engine.tunnel.switchboard import Switchboard
 from peerdeck.protocol.frames import MAX_STREAM_ID
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
@@ -83,7 +90,9 @@ class TunnelProxy:
         self._ledger = Ledger(clock, on_connection)
         self._history: deque[LinkEvent] = deque(maxlen=_MOST_HISTORY)
         self._bind = bind
-        self._version = version
+        self._wanted_version = self._version = version
+        self._tried_v1 = version is Version.V1
+        self._hint = ""
         self._ssl_context = ssl_context
         self._on_change = on_change
         self._clock = clock
@@ -110,8 +119,14 @@ class TunnelProxy:
         """
         if self._state is not LinkState.IDLE:
             raise RuntimeError("a proxy is started once")
+        silence = Silence(
+            self._limits,
+            on_silent=self._silent,
+            on_unheard=self._unheard,
+            on_heard=self._heard,
+        )
         self._board = Switchboard(
-            self._machine(), self._limits, self._tasks, self._announce, self._ledger
+            self._machine(), self._limits, self._tasks, self._announce, self._ledger, silence
         )
         if self._mode is Mode.DESTINATION:
             self._board.dialer.bind = self._bind
@@ -180,14 +195,46 @@ class TunnelProxy:
             reconnects=self._reconnects,
             connections=self._ledger.rows(),
             history=tuple(self._history),
+            hint=self._hint,
         )
 
     # Connecting
 
     def _machine(self) -> SourceTunnel | DestinationTunnel:
-        if self._mode is Mode.DESTINATION:
-            return DestinationTunnel(version=self._version)
-        return SourceTunnel(1 + secrets.randbelow(MAX_STREAM_ID), version=self._version)
+        source = self._mode is Mode.SOURCE
+        names = self._services or tuple(self._listen if source else self._targets)
+        unnamed = names[0] if len(names) == 1 else ""
+        if not source:
+            return DestinationTunnel(version=self._version, unnamed=unnamed)
+        first = 1 + secrets.randbelow(MAX_STREAM_ID)
+        return SourceTunnel(first, version=self._version, unnamed=unnamed)
+
+    # A device that seems to be of another version
+
+    def _silent(self) -> None:
+        if not self._hint:
+            self._hint = silent_words(self._limits.silent_s)
+            self._on_change()
+
+    def _heard(self) -> None:
+        machine = self._board.machine if self._board is not None else None
+        if isinstance(machine, SourceTunnel):
+            hint = heard_words(machine.peer_version, machine.version)
+            if hint != self._hint:
+                self._hint = hint
+                self._on_change()
+
+    def _unheard(self) -> None:
+        """Safe, for nothing was delivered yet: one service is tried as V1, once, and back again."""
+        version = self._version
+        if version is not Version.V1 and not self._tried_v1 and len(self._services) == 1:
+            self._tried_v1, self._version, self._hint = True, Version.V1, SWITCHED
+        elif version is not self._wanted_version:
+            self._version, self._hint = self._wanted_version, UNHEARD
+        else:
+            return
+        if self._link is not None:
+            self._link.fail(f"the device does not answer in version {version.value}")
 
     async def _connect(self, board: Switchboard) -> Link:
         """Opens a link and waits for its services. Raises TunnelError."""
@@ -246,6 +293,8 @@ class TunnelProxy:
             began = loop.time()
             reason = await link.closed()
             board.link_lost()
+            if board.machine.version is not self._version:
+                board.machine = self._machine()
             attempt = 0 if loop.time() - began >= _STEADY_S else attempt
             _log.info("tunnel link lost: %s", reason)
             self._set(LinkState.RECONNECTING, reason)
@@ -260,17 +309,21 @@ class TunnelProxy:
             await asyncio.sleep(self._jitter() * limit)  # full jitter
             try:
                 link = await self._connect(board)
-            except TunnelUnreachable as error:
+            except TunnelError as error:
                 await self._lose(board)
+                if self._version is not self._wanted_version:  # it was only a try
+                    self._version = self._wanted_version
+                    board.machine = self._machine()
+                    continue
+                if not isinstance(error, TunnelUnreachable):
+                    await self._fail(error)
+                    return None, attempt
                 failed += 1
                 if failed == self._limits.attempts:
                     await self._fail(error)
                     return None, attempt
                 self._set(LinkState.RECONNECTING, str(error))
                 continue
-            except TunnelError as error:
-                await self._fail(error)
-                return None, attempt
             self._reconnects += 1
             board.services_ready()
             self._set(LinkState.READY)

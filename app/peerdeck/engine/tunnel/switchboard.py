@@ -11,6 +11,7 @@ from peerdeck.engine.tunnel.ledger import Ledger, Traffic
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
+from peerdeck.engine.tunnel.silence import Silence
 from peerdeck.engine.tunnel.waiting import HalfClosed, SlowReaders
 from peerdeck.protocol.frames import MAX_PAYLOAD
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
@@ -40,12 +41,14 @@ class Switchboard:
         tasks: TaskSet,
         on_services: Callable[[tuple[str, ...]], None],
         ledger: Ledger,
+        silence: Silence,
     ) -> None:
         self.machine = machine
         self.traffic: dict[str, Traffic] = {}
         self._limits = limits
         self._tasks = tasks
         self._ledger = ledger
+        self.silence = silence
         self._on_services = on_services
         self._loop = asyncio.get_running_loop()
         self._link: Link | None = None
@@ -73,11 +76,14 @@ class Switchboard:
 
     def link_up(self, link: Link) -> None:
         self._link = link
+        if isinstance(self.machine, SourceTunnel):
+            self.silence.begin()
         self._dispatch(self.machine.link_up())
 
     def link_lost(self) -> None:
         """Ends every connection: bytes may be missing on either side. Held ones stay."""
         self._link, self._ready = None, False
+        self.silence.end()
         for event in self.machine.link_lost():
             self._dispatch_one(event)
         self._waiting.clear()
@@ -113,6 +119,8 @@ class Switchboard:
 
     def _dispatch_one(self, event: Event) -> None:
         if isinstance(event, DataReceived):
+            if not self.silence.over:
+                self.silence.heard()
             local = self._by_identity.get(event.connection)
             if local is not None:
                 self.traffic[local.service].bytes_down += len(event.payload)
@@ -131,6 +139,8 @@ class Switchboard:
             self._link.fail(f"the other side broke the tunnel protocol: {event.reason}")
 
     def _closed_by_peer(self, event: ConnectionClosed) -> None:
+        if self._link is not None:
+            self.silence.heard()
         local = self._by_identity.pop(event.connection, None)
         if local is None:
             return
@@ -180,6 +190,8 @@ class Switchboard:
         if self._link is None or local.identity is None:
             return
         local.sent += size
+        if not self.silence.over:
+            self.silence.asked()
         self.traffic[local.service].bytes_up += size
         header = self.machine.data_header(local.identity, size)
         if size == MAX_PAYLOAD:  # bulk: masked and sent from where it lies
