@@ -32,6 +32,7 @@ from peerdeck.protocol.signaling import (
     ProtocolError,
     SessionDescription,
     SignalingMessage,
+    StatusResponse,
     TrickledCandidate,
     candidate_message,
     description_message,
@@ -240,14 +241,8 @@ class ViewerSession:
         """Those that came before the answer first."""
         while True:
             candidate = await self._theirs.get()
-            self._tasks.start("their-candidate", self._add_candidate(peer, candidate))
+            self._tasks.start("their-candidate", _add(peer, candidate))
             await asyncio.sleep(0)  # in order: only `.local` names, which take time, are overtaken
-
-    async def _add_candidate(self, peer: ReceivingPeer, candidate: TrickledCandidate) -> None:
-        try:
-            await peer.add(candidate)
-        except AnswerUnusable as error:
-            _log.warning("remote candidate ignored: %s", error)
 
     # -- signaling -------------------------------------------------------------------------------
 
@@ -278,15 +273,7 @@ class ViewerSession:
         if status is None or not status.is_error:
             return
         if status.correlation_id == self._offer_id:
-            waited_s = self._clock() - self._started
-            self._finish(
-                NoAnswer(
-                    waited_s,
-                    status_code=status.status_code,
-                    error_type=status.error_type,
-                    description=status.description,
-                )
-            )
+            self._finish(_refused(status, self._clock() - self._started))
         else:
             _log.info("signaling: %s %s", status.error_type, status.description)
 
@@ -360,3 +347,19 @@ def _keep(queue: asyncio.Queue[TrickledCandidate], candidate: TrickledCandidate)
         _log.warning("candidate dropped: %d are waiting", queue.qsize())
     else:
         queue.put_nowait(candidate)
+
+
+def _refused(status: StatusResponse, waited_s: float) -> NoAnswer:
+    return NoAnswer(
+        waited_s,
+        status_code=status.status_code,
+        error_type=status.error_type,
+        description=status.description,
+    )
+
+
+async def _add(peer: ReceivingPeer, candidate: TrickledCandidate) -> None:
+    try:
+        await peer.add(candidate)
+    except AnswerUnusable as error:
+        _log.warning("remote candidate ignored: %s", error)
