@@ -177,6 +177,25 @@ async def test_ice_servers_come_from_the_channels_endpoint(
     assert again["IceServerList"][0]["Username"] != server["Username"]
 
 
+async def test_there_are_two_sets_of_ice_servers_with_credentials_of_their_own(
+    aws: AwsClients, local_cloud: LocalCloud, front_door: str
+) -> None:
+    """As the service has it; whoever keys by URI relies on each being there once."""
+    endpoints = await endpoints_of(aws("kinesisvideo"), front_door, "VIEWER")
+    client = aws("kinesis-video-signaling", endpoint=endpoints["HTTPS"])
+    sets = (await client("get_ice_server_config", ChannelARN=front_door))["IceServerList"]
+    assert len(sets) == 2
+    assert len({each["Password"] for each in sets}) == 2
+    uris = [uri for each in sets for uri in each["Uris"]]
+    ports = local_cloud.ports
+    assert uris == [
+        f"turn:127.0.0.1:{port}?transport={transport}"
+        for port in (ports.turn, ports.turn2)
+        for transport in ("udp", "tcp")
+    ]
+    assert len(set(uris)) == len(uris)
+
+
 class TestShortLivedIceServers:
     @pytest.fixture
     def cloud_seed(self) -> Seed:

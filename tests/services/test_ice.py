@@ -33,6 +33,7 @@ async def test_fetch_shows_stun_and_turn_and_every_uri_works(console, arn):
     assert {p.verdict for p in probes.values()} == {ProbeVerdict.OK}
     assert len(probes) == len(schemes)
     assert all(p.mapped.startswith("127.0.0.1:") for p in probes.values())
+    assert len(probes) == 5  # STUN, and each TURN server over UDP and TCP
     assert all(p.relayed for p in probes.values() if p.uri.startswith("turn"))
     assert all(p.rtt_ms > 0 for p in probes.values())
 

@@ -18,6 +18,8 @@ PORTS = {
     "relays": "tunnels with TLS",
     "turn": "STUN and TURN, UDP and TCP",
     "turns": "TURN with TLS",
+    "turn2": "the second TURN server",
+    "turns2": "the same with TLS",
 }
 REQUEST_LOG = "peerdeck.localcloud.requests"
 

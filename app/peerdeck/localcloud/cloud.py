@@ -25,7 +25,7 @@ from peerdeck.localcloud.gateway import IDLE_S, Gateway
 from peerdeck.localcloud.seed import Seed, plant
 from peerdeck.localcloud.signaling import SignalingService
 from peerdeck.localcloud.sigv4 import AccessKey
-from peerdeck.localcloud.state import CloudState
+from peerdeck.localcloud.state import CloudState, TurnSet
 from peerdeck.localcloud.store import Store
 from peerdeck.localcloud.tunnels import TunnelRegistry
 
@@ -58,6 +58,8 @@ class Ports:
     relays: int = 0
     turn: int = 0
     turns: int = 0
+    turn2: int = 0
+    turns2: int = 0
 
 
 class LocalCloud:
@@ -154,7 +156,7 @@ class LocalCloud:
             return
         try:
             context = await asyncio.to_thread(self._server_context)
-            turn = await self._start_turn(context)
+            turn, second = await self._start_turns(context)
             relay = await self._start_relay(context)
             http, https = await self._start_http(context)
             self._start_faults()
@@ -162,19 +164,25 @@ class LocalCloud:
         except BaseException:
             await self.aclose()
             raise
-        self.ports = Ports(http, https, relay.port, relay.tls_port, turn.port, turn.tls_port)
-        self._offer()
+        self.ports = Ports(
+            http,
+            https,
+            relay.port,
+            relay.tls_port,
+            turn.port,
+            turn.tls_port,
+            second.port,
+            second.tls_port,
+        )
+        self._offer((turn, second))
         _log.info("local cloud listens on %s", self.state.base_url)
 
-    def _offer(self) -> None:
+    def _offer(self, turns: "tuple[TurnServer, ...]") -> None:
         """Fills in what clients are told."""
         host, ports = self._host, self.ports
         base_url = f"https://{host}:{ports.https}" if self._tls else f"http://{host}:{ports.http}"
-        uris = [f"turn:{host}:{ports.turn}?transport={name}" for name in ("udp", "tcp")]
-        if self._tls:
-            uris.append(f"turns:{host}:{ports.turns}?transport=tcp")
         self.state.base_url = base_url
-        self.state.turn_uris = tuple(uris)
+        self.state.turns = tuple(TurnSet(turn, self._turn_uris(turn)) for turn in turns)
         self.endpoints = Endpoints(
             kinesis_video=base_url,
             kinesis_video_signaling=base_url,
@@ -183,6 +191,13 @@ class LocalCloud:
             tunnel_data=self.relay.tls_url if self._tls else self.relay.url,
             stun=f"stun:{host}:{ports.turn}",
         )
+
+    def _turn_uris(self, turn: "TurnServer") -> tuple[str, ...]:
+        host = self._host
+        uris = [f"turn:{host}:{turn.port}?transport={name}" for name in ("udp", "tcp")]
+        if self._tls:
+            uris.append(f"turns:{host}:{turn.tls_port}?transport=tcp")
+        return tuple(uris)
 
     def _server_context(self) -> ssl.SSLContext:
         """Blocks for some milliseconds."""
@@ -218,21 +233,28 @@ class LocalCloud:
     ) -> None:
         await self.aclose()
 
-    async def _start_turn(self, context: ssl.SSLContext) -> "TurnServer":
+    async def _start_turns(self, context: ssl.SSLContext) -> "tuple[TurnServer, TurnServer]":
+        """Two, as an ICE configuration of the service names two; they share what goes wrong."""
         from peerdeck.localcloud.turn import TurnServer
+        from peerdeck.localcloud.turn.faults import TurnFaults
 
-        asked = self._asked_ports
-        self._turn = turn = TurnServer(
-            host=self._host,
-            clock=self.state.clock,
-            port=asked.turn,
-            tls=context,
-            tls_port=asked.turns,
+        asked, faults = self._asked_ports, TurnFaults()
+        turn, second = (
+            TurnServer(
+                host=self._host,
+                clock=self.state.clock,
+                port=port,
+                tls=context,
+                tls_port=tls_port,
+                faults=faults,
+            )
+            for port, tls_port in ((asked.turn, asked.turns), (asked.turn2, asked.turns2))
         )
-        self._closers.append(turn.aclose)
-        await turn.start()
-        self.state.turn = turn
-        return turn
+        self._turn = turn
+        for server in (turn, second):
+            self._closers.append(server.aclose)
+            await server.start()
+        return turn, second
 
     async def _start_relay(self, context: ssl.SSLContext) -> "TunnelRelay":
         from peerdeck.localcloud.relay import TunnelRelay

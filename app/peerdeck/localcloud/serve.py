@@ -152,6 +152,7 @@ def _explained(cloud: LocalCloud) -> tuple[str, ...]:
         f"HTTP and signaling: http://{host}:{ports.http} and https://{host}:{ports.https}",
         f"tunnels: ws://{host}:{ports.relay} and wss://{host}:{ports.relays}",
         f"STUN and TURN: {host}:{ports.turn} over UDP and TCP, {host}:{ports.turns} over TLS",
+        f"second TURN: {host}:{ports.turn2} over UDP and TCP, {host}:{ports.turns2} over TLS",
         f"health: http://{host}:{ports.http}/health",
     )
 

@@ -22,6 +22,14 @@ class TurnCredentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSet:
+    """A TURN server and its URIs; GetIceServerConfig answers one entry for each."""
+
+    server: TurnCredentials
+    uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IceSet:
     """One entry of an ICE configuration."""
 
@@ -44,7 +52,7 @@ class SignalingRooms(Protocol):
 class CloudState:
     """The account and all that it holds. clock: POSIX seconds.
 
-    base_url: of the HTTP port, once it listens. turn_uris: as GetIceServerConfig answers them.
+    base_url: of the HTTP port, once it listens. turns: two of them, as the service has it.
     signaling: the signaling service puts itself here.
     """
 
@@ -55,8 +63,7 @@ class CloudState:
     keys: dict[str, AccessKey] = field(repr=False)
     ice_ttl_s: int = 300
     base_url: str = ""
-    turn: TurnCredentials | None = None
-    turn_uris: tuple[str, ...] = ()
+    turns: tuple[TurnSet, ...] = ()
     pages: PageTokens = field(default_factory=PageTokens)
     signaling: SignalingRooms | None = None
     quotas: Quotas = field(init=False)
@@ -66,9 +73,17 @@ class CloudState:
 
     def ice_servers(self, label: str) -> tuple[IceSet, ...]:
         """With fresh credentials. label: what the user name shall hold, or ""."""
-        if self.turn is None:
-            raise RuntimeError("the TURN server is not running")
-        return (IceSet(self.turn_uris, *self.turn.issue(ttl_s=self.ice_ttl_s, label=label)),)
+        if not self.turns:
+            raise RuntimeError("the TURN servers are not running")
+        return tuple(
+            IceSet(turn.uris, *turn.server.issue(ttl_s=self.ice_ttl_s, label=label))
+            for turn in self.turns
+        )
+
+    @property
+    def turn_uris(self) -> tuple[str, ...]:
+        """All of them; no two are the same."""
+        return tuple(uri for turn in self.turns for uri in turn.uris)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ class TurnServer:
     """STUN and TURN over UDP and TCP on one port of `host`, an IPv4 address of this machine.
 
     tls: makes a third listener, for `turns:…?transport=tcp`, on `tls_port`. faults: what goes wrong
-    on purpose. clock: POSIX seconds; it times credentials, nonces and allocations.
+    on purpose, shared by several servers where it is given. clock: POSIX seconds; it times
+    credentials, nonces and allocations.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class TurnServer:
         port: int = 0,
         tls: ssl.SSLContext | None = None,
         tls_port: int = 0,
+        faults: TurnFaults | None = None,
     ) -> None:
-        self.faults = TurnFaults()
+        self.faults = faults or TurnFaults()
         self._tls = tls
         self._asked_tls_port = tls_port
         self._host = host
