@@ -6,8 +6,10 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 from aiortc import (
+    MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
@@ -134,7 +136,8 @@ class Watcher:
         """As devices do: the answer first, without candidates, then one message for each."""
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         for transceiver in connection.getTransceivers():
-            if transceiver.sender.track is None:
+            # aiortc's annotations leave out that there may be none.
+            if cast("MediaStreamTrack | None", transceiver.sender.track) is None:
                 # A viewer's microphone: nobody listens, and aiortc queues it without bound.
                 transceiver.direction = "inactive"
         while self._early:
