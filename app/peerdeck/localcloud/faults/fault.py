@@ -114,6 +114,7 @@ class FaultState:
 class _On:
     values: Values
     timer: asyncio.TimerHandle | None
+    ends_at: float  # seconds of the loop's clock; what counts only with a timer
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     ending: bool = False
 
@@ -137,7 +138,7 @@ class Faults:
         on = self._on.get(name)
         left_s = None
         if on is not None and on.timer is not None:
-            left_s = max(0.0, on.timer.when() - asyncio.get_running_loop().time())
+            left_s = max(0.0, on.ends_at - asyncio.get_running_loop().time())
         values = on.values if on is not None else fault.read({})
         return FaultState(fault, on is not None, values, left_s, self._happened.get(name, 0))
 
@@ -156,10 +157,10 @@ class Faults:
         self._happened[name] = self._happened.get(name, 0) + 1
         _log.info("fault %s is on", name)
         if not fault.momentary:
-            timer = None
+            loop, timer = asyncio.get_running_loop(), None
             if lasting_s is not None:
-                timer = asyncio.get_running_loop().call_later(lasting_s, self._end, name)
-            self._on[name] = _On(checked, timer)
+                timer = loop.call_later(lasting_s, self._end, name)
+            self._on[name] = _On(checked, timer, loop.time() + (lasting_s or 0.0))
         return self.state(name)
 
     async def switch_off(self, name: str) -> FaultState:
