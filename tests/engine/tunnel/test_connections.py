@@ -11,7 +11,6 @@ from peerdeck.core.tunnel import ConnectionEvent, ConnectionState, LinkState
 from peerdeck.engine.tunnel import Limits, TunnelUnreachable, UnusableServices
 from peerdeck.engine.tunnel.ledger import MOST_SHOWN
 
-
 # A client that has gone looks like one that only finished sending; tests need not wait for it.
 ENDING = ConnectionState.ENDING
 BRIEF = Limits(backoff_base_s=0.05, backoff_cap_s=0.2, half_closed_s=0.1)
