@@ -23,7 +23,8 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
 from figures import Figure, at_least, median_of, options, report
-from tunnel_parts import KIB, MIB, Part, give, ssh_forward, take
+from tunnel_parts import KIB, MIB, Part, give, take
+from tunnel_ssh import ssh_forward
 
 LINK_BYTES_PER_S = 1_000_000
 KEYSTROKE = bytes(range(64))
@@ -202,9 +203,6 @@ class Bench:
         source = self.part(role, mode="source", port=near, **common)
         return Way(name, source.facts["ports"], (source.pid, far.pid))
 
-    def slow_ssh(self) -> "Way":
-        raise NotImplementedError
-
 
 def bulk_round(ways: list[Way], size: int) -> None:
     for load in (upload, download):
@@ -216,16 +214,16 @@ def bulk_round(ways: list[Way], size: int) -> None:
             way.add(f"{load.__name__} cpu", (way.cpu_s() - cpu) / (size / (1 << 30)))
 
 
-def latency_round(ways: list[Way], bench: Bench, count: int) -> None:
+def latency_round(ways: list[Way], count: int) -> None:
     for way in ways:
         times = exchanges(way.ports["ECHO"], count)
         way.add("idle p50", percentile(times, 0.50))
         way.add("idle p99", percentile(times, 0.99))
     for way in ways:
-        during_bulk(way, bench, "busy", count)
+        during_bulk(way, "busy", count)
 
 
-def during_bulk(way: Way, bench: Bench, figure: str, count: int, settle_s: float = 0.5) -> None:
+def during_bulk(way: Way, figure: str, count: int, settle_s: float = 0.5) -> None:
     load = Part("pour", port=way.ports["BULK"])
     try:
         time.sleep(settle_s)  # the transfer is to be in full flow
@@ -254,8 +252,7 @@ def connection_round(ways: list[Way], count: int) -> None:
 
 
 def peak_memory_mib(way: Way, size: int) -> float:
-    """Of both proxies together, while `size` bytes pass in each direction."""
-    upload(way.ports["BULK"], 64 * MIB)
+    """What both proxies together grow by, from fresh, while `size` bytes pass each way."""
     before = {pid: resident(pid) for pid in way.pids}
     for pid in way.pids:
         forget_peak(pid)
@@ -316,7 +313,7 @@ def figures_of(bench: Bench, window: Way, memory: dict[str, list[float]]) -> lis
         median_of("connect+echo+close, raw TCP", raw["connects"], "/s"),
         median_of("burst of 200", ours["burst"], "s", 0.3),
         median_of("burst of 200, ssh -L", ssh["burst"], "s"),
-        median_of("peak memory while 2 GiB pass, both", memory["peak"], "MiB", 16),
+        median_of("peak memory while bulk passes both ways, both", memory["peak"], "MiB", 16),
         median_of("5,000 connections, source, each", memory["source"], "KiB", 25),
         median_of("5,000 connections, destination, each", memory["destination"], "KiB", 25),
     ]
@@ -333,13 +330,13 @@ def measure(bench: Bench, quick: bool) -> list[Figure]:
         upload(way.ports["BULK"], 32 * MIB)
     for _ in range(rounds):
         bulk_round([*ways, window], size)
-        latency_round(ways, bench, count)
+        latency_round(ways, count)
         connection_round(ways, count)
-        memory["peak"].append(peak_memory_mib(bench.ours, size))
     for _ in range(1 if quick else 3):
-        during_bulk(slow, bench, "slow", 60, 3.0)
-        fresh = bench.tunnel(f"many {len(memory['source'])}", "proxy")
-        source, destination = kib_per_connection(fresh, 5000)
+        during_bulk(slow, "slow", 60, 3.0)
+        turn = len(memory["peak"])
+        memory["peak"].append(peak_memory_mib(bench.tunnel(f"peak {turn}", "proxy"), size))
+        source, destination = kib_per_connection(bench.tunnel(f"many {turn}", "proxy"), 5000)
         memory["source"].append(source)
         memory["destination"].append(destination)
     return figures_of(bench, window, memory | slow.values)
