@@ -23,13 +23,7 @@ from peerdeck.engine.tunnel.ledger import Ledger, service_rows
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link, open_link
 from peerdeck.engine.tunnel.ports import Ports
-from peerdeck.engine.tunnel.silence import (
-    SWITCHED,
-    UNHEARD,
-    Silence,
-    heard_words,
-    silent_words,
-)
+from peerdeck.engine.tunnel.silence import Silence, VersionTrial
 from peerdeck.engine.tunnel.switchboard import Switchboard
 from peerdeck.protocol.frames import MAX_STREAM_ID
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
@@ -90,9 +84,7 @@ class TunnelProxy:
         self._ledger = Ledger(clock, on_connection)
         self._history: deque[LinkEvent] = deque(maxlen=_MOST_HISTORY)
         self._bind = bind
-        self._wanted_version = self._version = version
-        self._tried_v1 = version is Version.V1
-        self._hint = ""
+        self._trial = VersionTrial(version, on_change)
         self._ssl_context = ssl_context
         self._on_change = on_change
         self._clock = clock
@@ -121,7 +113,7 @@ class TunnelProxy:
             raise RuntimeError("a proxy is started once")
         silence = Silence(
             self._limits,
-            on_silent=self._silent,
+            on_silent=lambda: self._trial.silent(self._limits.silent_s),
             on_unheard=self._unheard,
             on_heard=self._heard,
         )
@@ -195,7 +187,7 @@ class TunnelProxy:
             reconnects=self._reconnects,
             connections=self._ledger.rows(),
             history=tuple(self._history),
-            hint=self._hint,
+            hint=self._trial.hint,
         )
 
     # Connecting
@@ -205,36 +197,18 @@ class TunnelProxy:
         names = self._services or tuple(self._listen if source else self._targets)
         unnamed = names[0] if len(names) == 1 else ""
         if not source:
-            return DestinationTunnel(version=self._version, unnamed=unnamed)
+            return DestinationTunnel(version=self._trial.version, unnamed=unnamed)
         first = 1 + secrets.randbelow(MAX_STREAM_ID)
-        return SourceTunnel(first, version=self._version, unnamed=unnamed)
-
-    # A device that seems to be of another version
-
-    def _silent(self) -> None:
-        if not self._hint:
-            self._hint = silent_words(self._limits.silent_s)
-            self._on_change()
-
-    def _heard(self) -> None:
-        machine = self._board.machine if self._board is not None else None
-        if isinstance(machine, SourceTunnel):
-            hint = heard_words(machine.peer_version, machine.version)
-            if hint != self._hint:
-                self._hint = hint
-                self._on_change()
+        return SourceTunnel(first, version=self._trial.version, unnamed=unnamed)
 
     def _unheard(self) -> None:
-        """Safe, for nothing was delivered yet: one service is tried as V1, once, and back again."""
-        version = self._version
-        if version is not Version.V1 and not self._tried_v1 and len(self._services) == 1:
-            self._tried_v1, self._version, self._hint = True, Version.V1, SWITCHED
-        elif version is not self._wanted_version:
-            self._version, self._hint = self._wanted_version, UNHEARD
-        else:
-            return
-        if self._link is not None:
-            self._link.fail(f"the device does not answer in version {version.value}")
+        tried = self._trial.version
+        if self._trial.unheard(len(self._services)) and self._link is not None:
+            self._link.fail(f"the device does not answer in version {tried.value}")
+
+    def _heard(self) -> None:
+        if self._board is not None:
+            self._trial.heard(self._board.machine)
 
     async def _connect(self, board: Switchboard) -> Link:
         """Opens a link and waits for its services. Raises TunnelError."""
@@ -246,7 +220,7 @@ class TunnelProxy:
             mode=self._mode,
             access_token=self._access_token,
             client_token=self.client_token,
-            version=self._version,
+            version=self._trial.version,
             ssl_context=self._ssl_context,
             web_proxy=self._web_proxy,
             limits=self._limits,
@@ -293,7 +267,7 @@ class TunnelProxy:
             began = loop.time()
             reason = await link.closed()
             board.link_lost()
-            if board.machine.version is not self._version:
+            if board.machine.version is not self._trial.version:
                 board.machine = self._machine()
             attempt = 0 if loop.time() - began >= _STEADY_S else attempt
             _log.info("tunnel link lost: %s", reason)
@@ -311,8 +285,7 @@ class TunnelProxy:
                 link = await self._connect(board)
             except TunnelError as error:
                 await self._lose(board)
-                if self._version is not self._wanted_version:  # it was only a try
-                    self._version = self._wanted_version
+                if self._trial.give_up():
                     board.machine = self._machine()
                     continue
                 if not isinstance(error, TunnelUnreachable):

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import Version
 
 ONE_AT_A_TIME = "The device speaks version 1 of the tunnel protocol: one connection at a time."
@@ -78,3 +79,49 @@ class Silence:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+
+class VersionTrial:
+    """Which version of the protocol is spoken, and what there is to say about it.
+
+    hint: for people, "" for nothing; on_change is called when it changes by what the device does.
+    """
+
+    def __init__(self, wanted: Version, on_change: Callable[[], None]) -> None:
+        self.version = wanted
+        self.hint = ""
+        self._wanted = wanted
+        self._tried_v1 = wanted is Version.V1
+        self._on_change = on_change
+
+    def silent(self, after_s: float) -> None:
+        """The device has not answered for after_s seconds."""
+        if not self.hint:
+            self.hint = silent_words(after_s)
+            self._on_change()
+
+    def heard(self, machine: SourceTunnel | DestinationTunnel) -> None:
+        if isinstance(machine, SourceTunnel):
+            hint = heard_words(machine.peer_version, machine.version)
+            if hint != self.hint:
+                self.hint = hint
+                self._on_change()
+
+    def unheard(self, services: int) -> bool:
+        """Whether another version is to be tried now, on a new link.
+
+        Safe, for nothing was delivered yet: one service is tried as V1, once, and back again.
+        """
+        if self.version is not Version.V1 and not self._tried_v1 and services == 1:
+            self._tried_v1, self.version, self.hint = True, Version.V1, SWITCHED
+            return True
+        if self.version is not self._wanted:
+            self.version, self.hint = self._wanted, UNHEARD
+            return True
+        return False
+
+    def give_up(self) -> bool:
+        """Back to the wanted version; whether another one was being tried."""
+        trying = self.version is not self._wanted
+        self.version = self._wanted
+        return trying

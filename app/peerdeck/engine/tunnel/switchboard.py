@@ -12,7 +12,7 @@ from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
 from peerdeck.engine.tunnel.silence import Silence
-from peerdeck.engine.tunnel.waiting import HalfClosed, SlowReaders
+from peerdeck.engine.tunnel.waiting import HalfClosed, SlowReaders, Turns
 from peerdeck.protocol.frames import MAX_PAYLOAD
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import (
@@ -57,13 +57,12 @@ class Switchboard:
         self._by_identity: dict[Connection, LocalConnection] = {}
         self.dialer = Dialer(limits, tasks, on_failed=self.lost)
         self._held: deque[LocalConnection] = deque()
-        self._waiting: deque[LocalConnection] = deque()  # for their turn, in order
-        self._ahead: list[LocalConnection] = []  # sent something while the link was blocked
+        self._turns = Turns(limits.small_bytes)
         self._half_closed = HalfClosed(limits, self._end)
         self._slow = SlowReaders(
             limits,
-            on_first=self._stop_receiving,
-            on_none=self._go_on_receiving,
+            on_first=lambda: self._receive(False),
+            on_none=lambda: self._receive(True),
             on_stalled=self._stalled,
         )
         self._empty: asyncio.Future[None] | None = None
@@ -86,8 +85,7 @@ class Switchboard:
         self.silence.end()
         for event in self.machine.link_lost():
             self._dispatch_one(event)
-        self._waiting.clear()
-        self._ahead.clear()
+        self._turns.clear()
 
     def services_ready(self) -> None:
         """The owner has its ports and targets: connections may start; held ones do so now."""
@@ -101,16 +99,9 @@ class Switchboard:
         self._dispatch(self.machine.receive(data))
 
     def writable(self) -> None:
-        """The link takes more: those that waited read again, the longest waiting first.
-
-        A selector reports them in the order in which they were registered; who waited longest has
-        the next turn, and a fast one cannot starve the others.
-        """
-        for local in self._ahead:
-            local.ahead = 0
-        self._ahead.clear()
-        while self._waiting and self._link is not None and not self._link.blocked:
-            self._waiting.popleft().resume_reading()
+        """The link takes more: those that waited read again."""
+        if self._link is not None:
+            self._turns.go_on(self._link)
 
     def _dispatch(self, events: list[Event]) -> None:
         for event in events:
@@ -201,18 +192,7 @@ class Switchboard:
         else:
             self._link.send(header + self._payload[:size])
         if self._link.blocked:
-            self._count_ahead(local, size)
-
-    def _count_ahead(self, local: LocalConnection, size: int) -> None:
-        """While the link is blocked each may add `small_bytes`, then it waits for its turn.
-
-        So a keystroke goes at once, and bulk finds its way into the queue no faster than it leaves.
-        """
-        local.ahead += size
-        self._ahead.append(local)
-        if local.ahead >= self._limits.small_bytes:
-            local.pause_reading()
-            self._waiting.append(local)
+            self._turns.count(local, size)
 
     def finished_sending(self, local: LocalConnection) -> None:
         """End of file from the local side; the protocol cannot carry a half-close.
@@ -242,13 +222,9 @@ class Switchboard:
     def caught_up(self, local: LocalConnection) -> None:
         self._slow.discard(local)
 
-    def _stop_receiving(self) -> None:
+    def _receive(self, go_on: bool) -> None:
         if self._link is not None:
-            self._link.pause_reading()
-
-    def _go_on_receiving(self) -> None:
-        if self._link is not None:
-            self._link.resume_reading()
+            (self._link.resume_reading if go_on else self._link.pause_reading)()
 
     def _stalled(self, local: LocalConnection) -> None:
         """A local socket that takes nothing is cut, but only where others have to wait for it."""
@@ -306,20 +282,16 @@ class Switchboard:
             local.finish(self._limits.flush_s)
         elif local in self._held:
             self._held.remove(local)
-            self._uncount(local)
+            self.traffic[local.service].connections -= 1
             local.abort()
 
     def _detach(self, local: LocalConnection) -> None:
         """It has no place in the tunnel any more."""
         local.identity = None
-        self._uncount(local)
+        self.traffic[local.service].connections -= 1
         self._slow.discard(local)
         self._half_closed.discard(local)
-        if local in self._waiting:
-            self._waiting.remove(local)
-
-    def _uncount(self, local: LocalConnection) -> None:
-        self.traffic[local.service].connections -= 1
+        self._turns.discard(local)
 
     def _abort(self, local: LocalConnection) -> None:
         local.abort()

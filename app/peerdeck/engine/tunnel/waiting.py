@@ -1,9 +1,11 @@
-"""Local connections that wait: for their client to read, or for the rest of an answer."""
+"""Local connections that wait: for their client, their turn, or the rest of an answer."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from peerdeck.engine.tunnel.limits import Limits
+from peerdeck.engine.tunnel.link import Link
 from peerdeck.engine.tunnel.local import LocalConnection
 
 
@@ -94,3 +96,44 @@ class HalfClosed:
             self._on_over(local)
         else:
             self._watch(local)
+
+
+class Turns:
+    """While the link is blocked each connection may add `small_bytes`, then it waits for its turn.
+
+    So a keystroke goes at once, and bulk finds its way into the queue no faster than it leaves.
+    """
+
+    def __init__(self, small_bytes: int) -> None:
+        self._small_bytes = small_bytes
+        self._waiting: deque[LocalConnection] = deque()  # in order
+        self._ahead: list[LocalConnection] = []  # sent something while the link was blocked
+
+    def count(self, local: LocalConnection, size: int) -> None:
+        """`local` has sent `size` bytes over the blocked link."""
+        local.ahead += size
+        self._ahead.append(local)
+        if local.ahead >= self._small_bytes:
+            local.pause_reading()
+            self._waiting.append(local)
+
+    def go_on(self, link: Link) -> None:
+        """The link takes more: those that waited read again, the longest waiting first.
+
+        A selector reports them in the order in which they were registered; who waited longest has
+        the next turn, and a fast one cannot starve the others.
+        """
+        for local in self._ahead:
+            local.ahead = 0
+        self._ahead.clear()
+        while self._waiting and not link.blocked:
+            self._waiting.popleft().resume_reading()
+
+    def discard(self, local: LocalConnection) -> None:
+        """Idempotent."""
+        if local in self._waiting:
+            self._waiting.remove(local)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self._ahead.clear()
