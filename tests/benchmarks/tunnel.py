@@ -43,7 +43,9 @@ class Way:
         self.values.setdefault(figure, []).append(value)
 
     def cpu_s(self) -> float:
-        return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in self.pids)
+        parts = [psutil.Process(pid) for pid in self.pids]
+        parts += [child for part in parts for child in part.children(recursive=True)]
+        return sum(sum(part.cpu_times()[:2]) for part in parts)
 
 
 # Loads
@@ -180,18 +182,22 @@ class Bench:
         self.targets = {"ECHO": self.echo, "BULK": self.bulk}
         self.relay = self.part("relay")
         self.ours = self.tunnel("asyncio", "proxy")
-        self.ssh = Way("ssh -L", stack.enter_context(ssh_forward(folder, self.targets)))
-        self.raw = Way("raw TCP", {name: self.hops(port) for name, port in self.targets.items()})
+        self.ssh = Way("ssh -L", *stack.enter_context(ssh_forward(folder, self.targets)))
+        self.raw = Way("raw TCP", {"ECHO": self.hops(self.echo)[0]})
+        self.raw.ports["BULK"], self.raw.pids = self.hops(self.bulk)
 
     def part(self, role: str, **arguments: object) -> Part:
         made = Part(role, **arguments)
         self.stack.callback(made.stop)
         return made
 
-    def hops(self, port: int) -> int:
+    def hops(self, port: int) -> tuple[int, tuple[int, ...]]:
+        """(where the first of three forwarders listens, the processes of all)."""
+        parts = []
         for _ in range(3):
-            port = self.part("hop", to=port).facts["port"]
-        return port
+            parts.append(self.part("hop", to=port))
+            port = parts[-1].facts["port"]
+        return port, tuple(part.pid for part in parts)
 
     def tunnel(self, name: str, role: str, rate: float = 0.0) -> Way:
         """rate: of a link in front of the source, bytes per second; 0: none."""
@@ -297,6 +303,8 @@ def figures_of(bench: Bench, window: Way, memory: dict[str, list[float]]) -> lis
             median_of(
                 f"{way}, both proxies, app's loop", window.values[f"{way} cpu"], "CPU s/GiB", 3.4
             ),
+            median_of(f"{way}, ssh and sshd", ssh[f"{way} cpu"], "CPU s/GiB"),
+            median_of(f"{way}, three TCP forwarders", raw[f"{way} cpu"], "CPU s/GiB"),
         ]
     targets = {"idle p50": 0.345, "idle p99": 0.9, "busy p50": 3.0, "busy p99": 20.0}
     for name, target in targets.items():

@@ -14,8 +14,10 @@ from tunnel_parts import listener
 
 
 @contextlib.contextmanager
-def ssh_forward(folder: Path, targets: dict[str, int]) -> Iterator[dict[str, int]]:
-    """`ssh -L` and an sshd with keys of their own; yields a local port for every target."""
+def ssh_forward(
+    folder: Path, targets: dict[str, int]
+) -> Iterator[tuple[dict[str, int], tuple[int, int]]]:
+    """Yields a local port for every target, and the processes of client and server."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if sshd is None:
         raise RuntimeError("sshd is missing: Debian's openssh-server has it")
@@ -43,7 +45,7 @@ def ssh_forward(folder: Path, targets: dict[str, int]) -> Iterator[dict[str, int
     try:
         for at in local.values():
             wait_for(at)
-        yield local
+        yield local, (client.pid, server.pid)
     finally:
         for process in (client, server):
             process.terminate()
