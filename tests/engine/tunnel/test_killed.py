@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 import psutil
 import pytest
+from tests.engine.tunnel.bulk import MIB, digest_of, pour, swallow
 from tests.engine.tunnel.proxy_process import ProxyProcess
-from tests.engine.tunnel.test_transfer import MIB, digest_of, pour, swallow
 from tests.engine.tunnel.tunnel_chain import Chain, Client, Server, until
 
 from peerdeck.core.tunnel import Mode

@@ -5,8 +5,8 @@ import socket
 import time
 
 import pytest
+from tests.engine.tunnel.bulk import BULK, MIB, PeakMemory, digest_of, give, pour, swallow
 from tests.engine.tunnel.strange_service import RawService, WebSocketService
-from tests.engine.tunnel.test_transfer import BULK, MIB, PeakMemory, digest_of, pour, swallow
 from tests.engine.tunnel.tunnel_chain import Client, Server, Watch, port_of, until
 
 from peerdeck.core.secret import Secret
@@ -18,7 +18,7 @@ async def test_fault_1_a_consumer_that_lags_kills_nobody(chain):
     """There: 128 KiB behind, and the receiving proxy dies of "basic_multi_buffer too long"."""
 
     async def serve(_, writer):
-        await pour(writer, 16 * MIB)
+        await give(writer, 16 * MIB)
 
     async with Server(serve) as server, Server() as echo:
         made = await chain(BULK=server.port, SSH=echo.port)

@@ -4,67 +4,11 @@ import asyncio
 import hashlib
 import socket
 
-import psutil
 import pytest
+from tests.engine.tunnel.bulk import BLOCK, BULK, MIB, PeakMemory, digest_of, give, pour, swallow
 from tests.engine.tunnel.tunnel_chain import Client, Server, port_of, until
 
 from peerdeck.engine.tunnel import Limits
-
-MIB = 1024 * 1024
-BULK = 64 * MIB
-BLOCK = bytes(range(251)) * 1024
-
-
-def blocks(size: int):
-    while size > 0:
-        yield BLOCK[:size]
-        size -= len(BLOCK)
-
-
-def digest_of(size: int) -> str:
-    digest = hashlib.sha256()
-    for block in blocks(size):
-        digest.update(block)
-    return digest.hexdigest()
-
-
-async def pour(writer: asyncio.StreamWriter, size: int) -> None:
-    for block in blocks(size):
-        writer.write(block)
-        await writer.drain()
-
-
-async def swallow(reader: asyncio.StreamReader, size: int) -> str:
-    digest = hashlib.sha256()
-    while size > 0:
-        data = await reader.read(min(size, MIB))
-        assert data
-        digest.update(data)
-        size -= len(data)
-    return digest.hexdigest()
-
-
-class PeakMemory:
-    """Samples this process's resident set while the loop runs."""
-
-    async def __aenter__(self):
-        self._process = psutil.Process()
-        self._start = self.peak = self._process.memory_info().rss
-        self._task = asyncio.get_running_loop().create_task(self._sample())
-        return self
-
-    async def _sample(self):
-        while True:
-            self.peak = max(self.peak, self._process.memory_info().rss)
-            await asyncio.sleep(0.01)
-
-    async def __aexit__(self, *_):
-        self._task.cancel()
-        await asyncio.wait({self._task})
-
-    @property
-    def growth(self) -> int:
-        return self.peak - self._start
 
 
 async def test_64_mib_upwards_arrive_whole_in_bounded_memory(chain):
@@ -85,7 +29,7 @@ async def test_64_mib_upwards_arrive_whole_in_bounded_memory(chain):
 
 async def test_64_mib_downwards_arrive_whole_in_bounded_memory(chain):
     async def serve(_, writer):
-        await pour(writer, BULK)
+        await give(writer, BULK)
 
     async with Server(serve) as server:
         made = await chain(BULK=server.port)
@@ -147,7 +91,7 @@ async def test_a_sender_is_stopped_while_nobody_reads(chain):
 
 async def test_a_slow_reader_gets_every_byte(chain):
     async def serve(_, writer):
-        await pour(writer, 8 * MIB)
+        await give(writer, 8 * MIB)
 
     async with Server(serve) as server:
         made = await chain(SLOW=server.port)
@@ -397,7 +341,7 @@ class TestEnds:
 
     async def test_a_lone_reader_may_take_its_time(self, chain):
         async def serve(_, writer):
-            await pour(writer, 16 * MIB)
+            await give(writer, 16 * MIB)
 
         async with Server(serve) as server:
             made = await chain(Limits(stall_s=0.02), BULK=server.port)
