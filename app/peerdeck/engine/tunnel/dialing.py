@@ -1,6 +1,7 @@
 """Connections to a name that may have many addresses, or to a unix socket."""
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import aiohappyeyeballs
 from peerdeck.core.tunnel import Target
 from peerdeck.engine.tunnel.limits import Limits
 
+_UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK}
 _ATTEMPT_DELAY_S = 0.25  # RFC 8305 §8, "Connection Attempt Delay"
 
 
@@ -19,12 +21,33 @@ async def dial(host: str, port: int, bind: str = "") -> socket.socket:
     bind: our own address. Raises OSError. The caller owns the socket, and the deadline.
     """
     addresses = await _addresses(host, port)
+    if len(addresses) == 1 and not bind:
+        return await _dial_one(addresses[0])
     return await aiohappyeyeballs.start_connection(
         addresses,
         local_addr_infos=await _addresses(bind, 0) if bind else None,
         happy_eyeballs_delay=_ATTEMPT_DELAY_S,
         interleave=1,
     )
+
+
+async def _dial_one(address: aiohappyeyeballs.AddrInfoType) -> socket.socket:
+    """On this machine a connection stands when connect() returns: no turn of the loop is needed."""
+    family, kind, protocol, _, where = address
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.setblocking(False)
+        code = connection.connect_ex(where)
+        if code in _UNDER_WAY:
+            code = connection.connect_ex(where)
+        if code in _UNDER_WAY:
+            await asyncio.get_running_loop().sock_connect(connection, where)
+        elif code not in {0, errno.EISCONN}:
+            raise OSError(code, os.strerror(code))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 async def _addresses(host: str, port: int) -> Sequence[aiohappyeyeballs.AddrInfoType]:
