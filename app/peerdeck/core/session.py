@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from peerdeck.core.errors import UserError
+from peerdeck.core.join import JoinOptions
 from peerdeck.core.stats import PeerStats
 
 
 class Phase(StrEnum):
     JOINING = "joining"
     CONNECTED = "connected"
+    REBUILDING = "rebuilding"  # the path was lost; the session is joining again by itself
     LEAVING = "leaving"
     LEFT = "left"
     FAILED = "failed"
@@ -40,11 +42,38 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """One peer connection of a session: its only one at a viewer, one per viewer at a master.
+
+    id: a viewer's client id at a master, "master" at a viewer. state: in the W3C's words
+    (RTCPeerConnectionState). since: POSIX seconds of the offer.
+    """
+
+    id: str
+    state: str = "new"
+    since: float = 0.0
+    stats: PeerStats | None = None
+    messages: int = 0
+    has_picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file that a session is being written to."""
+
+    path: str
+    started_at: float
+    size: int = 0
+    problem: UserError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Snapshot of one session. id is ours; started_at POSIX seconds.
 
-    telemetry: last text that the data channel delivered. messages: how many there were.
-    signaling: "open", "closed" or "reconnecting" (media goes on without it).
+    stats, telemetry, messages: of the peer at a viewer; telemetry is the last text that the data
+    channel delivered, messages how many there were. signaling: "open", "closed" or "reconnecting"
+    (media goes on without it). rebuilds: how often a lost path was replaced by itself.
     """
 
     id: str
@@ -59,7 +88,11 @@ class Session:
     messages: int = 0
     signaling: str = "closed"
     problem: UserError | None = None
+    options: JoinOptions = JoinOptions()
+    peers: tuple[Peer, ...] = ()
+    rebuilds: int = 0
+    recording: Recording | None = None
 
     @property
     def is_live(self) -> bool:
-        return self.phase in {Phase.JOINING, Phase.CONNECTED}
+        return self.phase in {Phase.JOINING, Phase.CONNECTED, Phase.REBUILDING}
