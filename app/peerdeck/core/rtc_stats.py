@@ -21,7 +21,7 @@ class StatsReport:
     at_s: float
     objects: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
-    def of(self, kind: str, **members: Value) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    def of(self, kind: str, /, **members: Value) -> Iterator[tuple[str, Mapping[str, Value]]]:
         """(id, members) of every object of a type whose named members have these values."""
         for name, found in self.objects.items():
             if found.get(TYPE) == kind and all(found.get(k) == v for k, v in members.items()):

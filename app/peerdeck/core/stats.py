@@ -22,14 +22,27 @@ class CandidatePair:
 
 @dataclass(frozen=True, slots=True)
 class PeerStats:
-    """One sample. Every None means that it cannot be known yet.
+    """Figures of one report, or of the time between two. Every None: it cannot be known (yet).
 
-    at_s: monotonic seconds of the sample. bitrate_in_bps, bitrate_out_bps: bits per second over
-    the last interval, RTP and RTCP packets with their headers. packets_received, packets_lost:
-    totals of all inbound RTP streams. packets_per_s: received, over the last interval.
-    loss_percent: of the last interval, 0–100. jitter_ms: the interarrival jitter (RFC 3550) of the
-    video, else the audio stream. rtt_ms: of the last STUN or RTCP exchange. fps: decoded frames
-    per second over the last interval. width, height: of the last frame.
+    Derived by `core.glance.glance`; totals count from the peer's beginning, rates and averages are
+    of the interval. at_s: POSIX seconds of the report.
+
+    bitrate_in_bps, bitrate_out_bps, bytes_received, bytes_sent: of the transport, media and data
+    with their protection, without STUN checks and without UDP and IP headers. packets_received,
+    packets_lost, packets_per_s, loss_percent (0–100): of all inbound RTP streams. jitter_ms: the
+    interarrival jitter (RFC 3550) of the video, else the audio stream. rtt_ms: of the last STUN
+    exchange on the selected pair, else of the last RTCP report. fps, frames_decoded, width, height:
+    of the received video. codec: of the received video, else audio, else of what is sent.
+    messages_received, messages_sent: of all data channels. state: ICE's, in the W3C's words.
+
+    frames_dropped: received, not decoded. nacks_per_s, plis_per_s: requests that we sent for the
+    received video. jitter_buffer_ms: mean time of a frame between its first packet and its leaving
+    the jitter buffer. decode_ms: mean per frame. freezes, freeze_s: how often and how long in all
+    the picture stood (W3C freezeCount, totalFreezesDuration).
+
+    out_…: what is sent. out_loss_percent, out_jitter_ms, out_rtt_ms: as the other end reports.
+    out_nacks_per_s, out_plis_per_s: requests that the other end sent. out_target_bps: what the
+    encoder is asked for. out_retransmitted: packets sent again.
     """
 
     at_s: float
@@ -49,6 +62,33 @@ class PeerStats:
     height: int = 0
     codec: str = ""
     pair: CandidatePair | None = None
+    pair_changes: int = 0
+    state: str = ""
+    messages_received: int = 0
+    messages_sent: int = 0
+    frames_received: int = 0
+    frames_dropped: int = 0
+    key_frames: int = 0
+    nacks_per_s: float | None = None
+    plis_per_s: float | None = None
+    jitter_buffer_ms: float | None = None
+    decode_ms: float | None = None
+    freezes: int | None = None
+    freeze_s: float | None = None
+    out_fps: float | None = None
+    out_frames: int = 0
+    out_width: int = 0
+    out_height: int = 0
+    out_codec: str = ""
+    out_encode_ms: float | None = None
+    out_target_bps: float | None = None
+    out_packets: int = 0
+    out_retransmitted: int = 0
+    out_nacks_per_s: float | None = None
+    out_plis_per_s: float | None = None
+    out_loss_percent: float | None = None
+    out_jitter_ms: float | None = None
+    out_rtt_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

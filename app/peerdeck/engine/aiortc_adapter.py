@@ -31,6 +31,7 @@ from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtp import is_rtcp
 
+from peerdeck.core.rtc_stats import Value
 from peerdeck.core.stats import CandidatePair
 from peerdeck.engine.tasks import TaskSet
 
@@ -180,6 +181,10 @@ class PeerInternals:
         except (stun.TransactionError, OSError):
             return None
         return time.perf_counter() - started
+
+    def stats(self) -> dict[str, dict[str, Value]]:
+        """The W3C's stats objects by their ids, which stay the same over the peer's life."""
+        return {"P": {"type": "peer-connection"}}
 
     async def close(self, timeout_s: float) -> None:
         """Closes the connection; a TURN server that does not answer is given `timeout_s`."""

@@ -2,6 +2,7 @@
 
 from aiortc import RTCRtpTransceiver
 
+from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats import PeerStats
 from peerdeck.engine.aiortc_adapter import (
     InboundTotals,
@@ -23,6 +24,10 @@ class StatsSampler:
         self._audio = audio
         self._last = PeerStats(at_s=0.0)
         self._expected = 0
+
+    def report(self, at_s: float) -> StatsReport:
+        """at_s: POSIX seconds. What `getStats()` of a browser would answer; no I/O, no waiting."""
+        return StatsReport(at_s, self._internals.stats())
 
     def sample(self, now_s: float, sink: VideoSink, rtt_s: float | None) -> PeerStats:
         """now_s: monotonic seconds."""
