@@ -9,7 +9,7 @@ from tests.gui.page_fakes import CONNECTIONS, NOW, FakeTunnels, link
 from tests.gui.tunnel_desk import GATE, PUMP, Run, click, settled
 
 from peerdeck.core.settings import Settings
-from peerdeck.core.tunnel import LinkState, Mode, TokenState
+from peerdeck.core.tunnel import DeviceHint, LinkState, Mode, TokenState
 from peerdeck.gui.models.connections import (
     AGE,
     BOTH,
@@ -21,6 +21,7 @@ from peerdeck.gui.models.connections import (
 )
 from peerdeck.gui.models.rows import RowsModel
 from peerdeck.gui.pages.tunnels import TunnelsPage
+from peerdeck.services.links import Link
 
 
 def test_model_keeps_its_promises(themed: None, qtmodeltester: ModelTester) -> None:
@@ -137,6 +138,40 @@ def test_a_link_that_never_broke_has_no_history_to_show(run: Run, tunnels: FakeT
 
     async def body(page: TunnelsPage) -> None:
         assert not page.detail.history.isVisibleTo(page)
+
+    run(body)
+
+
+def test_a_device_that_is_silent_or_old_is_told_with_what_to_do(
+    run: Run, tunnels: FakeTunnels
+) -> None:
+    def noticed(hint: DeviceHint) -> dict[str, Link]:
+        shown = link()
+        return {PUMP.id: replace(shown, link=replace(shown.link, hint=hint))}
+
+    async def body(page: TunnelsPage) -> None:
+        detail = page.detail
+        assert detail.device.isHidden()
+        tunnels.publish(links=noticed(DeviceHint.SILENT))
+        assert detail.state.word == "Connected, device silent"
+        assert detail.state.tone == "warn"
+        assert "has not answered" in detail.device.text
+        assert "open a tunnel with one service" in detail.device.text
+        detail.device.clear()
+        tunnels.publish(links=noticed(DeviceHint.SILENT))
+        assert detail.device.isHidden(), "it was read"
+        tunnels.publish(links=noticed(DeviceHint.V1))
+        assert detail.state.word == "Connected, one connection at a time"
+        assert detail.state.tone == "ok"
+        assert detail.device.tone == "info"
+        page.table.select_id(GATE.id)
+        assert detail.device.isHidden()
+        page.table.select_id(PUMP.id)
+        assert "version 1" in detail.device.text
+        assert page.back(), "Esc has read it, too"
+        assert detail.device.isHidden()
+        tunnels.publish(links=noticed(DeviceHint.NONE))
+        assert detail.state.word == "Connected"
 
     run(body)
 

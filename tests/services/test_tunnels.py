@@ -1,13 +1,14 @@
 """Tunnels: opened, connected, used, rotated, closed; tokens in the keyring and nowhere else."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.waiting import until
 
 from peerdeck.cloud.tunneling import SecureTunneling
 from peerdeck.core.errors import FieldError, UserError
-from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelRequest
+from peerdeck.core.tunnel import DeviceHint, LinkState, Mode, TokenState, Tunnel, TunnelRequest
 from peerdeck.core.web_proxy import parse_web_proxy
 from peerdeck.services.status import Status
 
@@ -247,3 +248,15 @@ async def test_new_connections_while_the_link_is_down_do_as_the_settings_say(
         writer.close()
         if hold:
             await writer.wait_closed()
+
+
+async def test_a_device_of_v1_is_hinted_at_while_it_works(console, devices):
+    await until(console.tunnels.state, lambda s: s.status is Status.READY)
+    await console.account.faults.switch_on("tunnel-v1-device", {}, None)
+    tunnel_id = await console.tunnels.open(replace(REQUEST, services=("SSH",)))
+    await console.tunnels.connect(tunnel_id)
+    assert (await ssh_banner(ports(console, tunnel_id)["SSH"])).startswith(b"SSH-2.0-")
+    state = await until(
+        console.tunnels.state, lambda s: s.links[tunnel_id].link.hint is not DeviceHint.NONE
+    )
+    assert state.links[tunnel_id].link.hint is DeviceHint.V1

@@ -8,7 +8,14 @@ from typing import IO, Any
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.quantities import bytes_text, rate_text
-from peerdeck.core.tunnel import ConnectionEvent, LinkState, ServicePort, TunnelLink
+from peerdeck.core.tunnel import (
+    ConnectionEvent,
+    DeviceHint,
+    LinkState,
+    ServicePort,
+    TunnelLink,
+)
+from peerdeck.services.device_hints import advice
 from peerdeck.services.proxying import Told
 
 _ERRORS, _WARNINGS, _USUAL, _DEBUG = 2, 3, 4, 5
@@ -32,13 +39,18 @@ class JsonEvents:
         self._stream = stream
         self._clock = clock
         self._last: tuple[LinkState, str] | None = None
+        self._hint = DeviceHint.NONE
 
     def tell(self, told: Told) -> None:
         if isinstance(told, ConnectionEvent):
             self._write(_connection(told))
-        elif self._last != (told.state, told.reason):
+            return
+        if self._last != (told.state, told.reason):
             self._last = (told.state, told.reason)
             self._write(_link(told))
+        if self._hint != told.hint:
+            self._hint = told.hint
+            self._write(_device(told))
 
     def warn(self, text: str) -> None:
         self._write({"event": "warning", "message": text})
@@ -55,7 +67,9 @@ class JsonEvents:
         )
 
     def tick(self, link: TunnelLink) -> None:
-        """Events tell enough."""
+        """Events tell enough, but of what has shown amid a connection."""
+        if self._hint != link.hint:
+            self.tell(link)
 
     def _write(self, event: dict[str, Any]) -> None:
         self._stream.write(json.dumps({"at": round(self._clock(), 3), **event}) + "\n")
@@ -77,6 +91,19 @@ def _link(link: TunnelLink) -> dict[str, Any]:
             for s in link.services
         ]
     return event
+
+
+def _device(link: TunnelLink) -> dict[str, Any]:
+    """hint: a word of DeviceHint, "" where the device does as it should."""
+    said = advice(link)
+    if said is None:
+        return {"event": "device", "hint": "", "message": "The device answers."}
+    return {
+        "event": "device",
+        "hint": link.hint.value,
+        "message": said.title,
+        "remedy": said.remedy,
+    }
 
 
 def _connection(told: ConnectionEvent) -> dict[str, Any]:
@@ -109,12 +136,14 @@ class Lines:
         self._live = stream.isatty() and verbose >= _USUAL
         self._shown = False
         self._last: tuple[LinkState, str] | None = None
+        self._hint = DeviceHint.NONE
         self._before = (clock(), 0, 0)
 
     def tell(self, told: Told) -> None:
         if isinstance(told, ConnectionEvent):
             self._connection(told)
-        elif self._last != (told.state, told.reason):
+            return
+        if self._last != (told.state, told.reason):
             self._last = (told.state, told.reason)
             reason = f": {told.reason}" if told.reason else ""
             self._say(_USUAL, _WORDS.get(told.state, told.state.value) + reason)
@@ -123,6 +152,17 @@ class Lines:
                     if service.port:
                         name = service.service or "The tunnel"
                         self._say(_USUAL, f"{name} is on {address(service)}")
+        self._device(told)
+
+    def _device(self, link: TunnelLink) -> None:
+        if self._hint == link.hint:
+            return
+        self._hint = link.hint
+        said = advice(link)
+        if said is None:
+            self._say(_USUAL, "The device answers.")
+        else:
+            self._say(_USUAL if said.tone == "info" else _WARNINGS, f"{said.title} {said.remedy}")
 
     def warn(self, text: str) -> None:
         self._say(_WARNINGS, text)
@@ -134,6 +174,7 @@ class Lines:
 
     def tick(self, link: TunnelLink) -> None:
         """Once a second: on a terminal the line is written anew."""
+        self._device(link)
         if not self._live or link.state is not LinkState.READY:
             return
         now = self._clock()

@@ -187,12 +187,29 @@ class LinkEvent:
     reason: str = ""
 
 
+class DeviceHint(StrEnum):
+    """What a source has noticed of the device at the other end.
+
+    SILENT: it answers nothing. TRYING_V1: nothing yet, and version 1 of the protocol is tried
+    next. SWITCHED: it is spoken to in version 1 now. UNHEARD: it answered in neither version. V1,
+    V2: it answers in that version.
+    """
+
+    NONE = ""
+    SILENT = "silent"
+    TRYING_V1 = "trying-v1"
+    SWITCHED = "switched-to-v1"
+    UNHEARD = "unheard"
+    V1 = "v1"
+    V2 = "v2"
+
+
 @dataclass(frozen=True, slots=True)
 class TunnelLink:
     """Snapshot of a local proxy. channel_id: what AWS support asks for. reason: why it failed.
 
     connections: those that are there, the newest 200 at most, newest first. history: the newest
-    50 changes of state, oldest first. hint: what seems wrong with the device, in a sentence or two.
+    50 changes of state, oldest first.
     """
 
     state: LinkState = LinkState.IDLE
@@ -202,4 +219,4 @@ class TunnelLink:
     reconnects: int = 0
     connections: tuple[LiveConnection, ...] = ()
     history: tuple[LinkEvent, ...] = ()
-    hint: str = ""
+    hint: DeviceHint = DeviceHint.NONE

@@ -8,9 +8,8 @@ from tests.engine.tunnel.strange_service import SERVICE_IDS, WebSocketService
 from tests.engine.tunnel.tunnel_chain import Client, Server, port_of, until
 
 from peerdeck.core.secret import Secret
-from peerdeck.core.tunnel import LinkState, Mode
+from peerdeck.core.tunnel import DeviceHint, LinkState, Mode
 from peerdeck.engine.tunnel import Limits, TunnelProxy
-from peerdeck.engine.tunnel.silence import ONE_AT_A_TIME, SWITCHED, UNHEARD
 from peerdeck.protocol.frames import Message, MessageStream, MessageType, decode, encode
 from peerdeck.protocol.tunnel_events import Version
 
@@ -71,11 +70,54 @@ async def test_a_device_that_answers_in_v1_form_is_told_and_works(chain):
         proxy = await made.source()
         async with Client(port_of(proxy, "SSH")) as client:
             assert await client.ask(b"x") == b"x"
-            assert proxy.snapshot().hint == ONE_AT_A_TIME
+            assert proxy.snapshot().hint is DeviceHint.V1
             async with Client(port_of(proxy, "SSH")) as second:
                 with pytest.raises(ConnectionError):
                     await second.rest()
             assert await client.ask(b"y") == b"y"
+
+
+async def test_a_device_of_v2_is_told_of_at_its_first_word(chain):
+    async with Server() as server:
+        made = await chain(SSH=server.port)
+        await made.destination(version=Version.V2)
+        proxy = await made.source()
+        assert proxy.snapshot().hint is DeviceHint.NONE
+        async with Client(port_of(proxy, "SSH")) as client:
+            assert await client.ask(b"x") == b"x"
+            assert proxy.snapshot().hint is DeviceHint.V2
+
+
+async def test_a_v1_device_whose_first_answer_was_a_refusal_is_told_of_all_the_same(chain):
+    async with Server() as server:
+        absent = server.port
+    made = await chain(SSH=absent)
+    await made.destination(version=Version.V1)
+    proxy = await made.source()
+    async with Client(port_of(proxy, "SSH")) as client:
+        client.writer.write(b"x")
+        assert await client.rest() == b""
+    async with Server(port=absent):
+        async with Client(port_of(proxy, "SSH")) as client:
+            assert await client.ask(b"x") == b"x"
+        assert proxy.snapshot().hint is DeviceHint.V1
+
+
+async def test_of_several_services_none_is_tried_as_v1():
+    class Several(OldService):
+        def _greet_by_version(self, transport: WSTransport) -> None:
+            names = Message(MessageType.SERVICE_IDS, available_service_ids=("SSH", "HTTP"))
+            transport.send(2, encode(names))
+
+    async with Several() as service:
+        proxy = source(service)
+        await proxy.start()
+        try:
+            async with Client(port_of(proxy, "SSH")) as client:
+                client.writer.write(b"hello")
+                await until(lambda: proxy.snapshot().hint is DeviceHint.SILENT)
+        finally:
+            await proxy.aclose()
 
 
 async def test_v1_as_asked_for_by_the_user_keeps_the_services_name(chain):
@@ -95,19 +137,19 @@ async def test_a_silent_device_is_hinted_at_then_tried_as_v1_and_answers():
             port = port_of(proxy, "SSH")
             async with Client(port) as client:
                 client.writer.write(b"hello")
-                await until(lambda: "version 1" in proxy.snapshot().hint)
+                await until(lambda: proxy.snapshot().hint is DeviceHint.TRYING_V1)
                 with pytest.raises(ConnectionError):  # a definite end instead of a silent wait
                     await client.rest()
             await ready(proxy, service, 2)
             assert service.asked == [Version.V3, Version.V1]
-            assert proxy.snapshot().hint == SWITCHED
+            assert proxy.snapshot().hint is DeviceHint.SWITCHED
             service.frames.clear()
             async with Client(port) as client:
                 client.writer.write(b"again")
                 await until(lambda: service.answer() or proxy.snapshot().services[0].bytes_down)
                 assert await client.reader.readexactly(2) == b"hi"
             assert port_of(proxy, "SSH") == port
-            assert proxy.snapshot().hint == ONE_AT_A_TIME
+            assert proxy.snapshot().hint is DeviceHint.V1
         finally:
             await proxy.aclose()
 
@@ -122,7 +164,7 @@ async def test_a_device_that_is_silent_in_both_versions_gets_the_wanted_one_back
                     client.writer.write(b"hello")
                     await ready(proxy, service, links)
             assert service.asked == [Version.V3, Version.V1, Version.V3]
-            assert proxy.snapshot().hint == UNHEARD
+            assert proxy.snapshot().hint is DeviceHint.UNHEARD
         finally:
             await proxy.aclose()
 
@@ -155,7 +197,7 @@ async def test_nothing_is_tried_where_nothing_was_asked():
         try:
             async with Client(port_of(proxy, "SSH")):
                 await asyncio.sleep(0.3)
-            assert proxy.snapshot().hint == ""
+            assert proxy.snapshot().hint is DeviceHint.NONE
             assert service.asked == [Version.V3]
         finally:
             await proxy.aclose()

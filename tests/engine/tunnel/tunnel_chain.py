@@ -34,12 +34,12 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 class Server:
     """A TCP server that counts; `async with`."""
 
-    def __init__(self, serve: Serve = echo) -> None:
+    def __init__(self, serve: Serve = echo, port: int = 0) -> None:
         self._serve = serve
         self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
         self.ended = asyncio.Event()
-        self.port = 0
+        self.port = port
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=512)

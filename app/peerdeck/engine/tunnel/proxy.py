@@ -14,7 +14,15 @@ from collections.abc import Callable, Mapping
 import aiofastnet
 
 from peerdeck.core.secret import Secret
-from peerdeck.core.tunnel import ConnectionEvent, LinkEvent, LinkState, Mode, Target, TunnelLink
+from peerdeck.core.tunnel import (
+    ConnectionEvent,
+    DeviceHint,
+    LinkEvent,
+    LinkState,
+    Mode,
+    Target,
+    TunnelLink,
+)
 from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.tunnel.adoption import ports_for, targets_for
@@ -113,9 +121,9 @@ class TunnelProxy:
             raise RuntimeError("a proxy is started once")
         silence = Silence(
             self._limits,
-            on_silent=lambda: self._trial.silent(self._limits.silent_s),
+            on_silent=lambda: self._trial.silent(len(self._services)),
             on_unheard=self._unheard,
-            on_heard=self._heard,
+            on_heard=self._trial.heard,
         )
         self._board = Switchboard(
             self._machine(), self._limits, self._tasks, self._announce, self._ledger, silence
@@ -187,7 +195,7 @@ class TunnelProxy:
             reconnects=self._reconnects,
             connections=self._ledger.rows(),
             history=tuple(self._history),
-            hint=self._trial.hint,
+            hint=self._trial.shown(self._board.machine) if self._board else DeviceHint.NONE,
         )
 
     # Connecting
@@ -205,10 +213,6 @@ class TunnelProxy:
         tried = self._trial.version
         if self._trial.unheard(len(self._services)) and self._link is not None:
             self._link.fail(f"the device does not answer in version {tried.value}")
-
-    def _heard(self) -> None:
-        if self._board is not None:
-            self._trial.heard(self._board.machine)
 
     async def _connect(self, board: Switchboard) -> Link:
         """Opens a link and waits for its services. Raises TunnelError."""

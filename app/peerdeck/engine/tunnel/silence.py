@@ -7,28 +7,12 @@ for them for ever, for the protocol has no answer to a start.
 import asyncio
 from collections.abc import Callable
 
+from peerdeck.core.tunnel import DeviceHint
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import Version
 
-ONE_AT_A_TIME = "The device speaks version 1 of the tunnel protocol: one connection at a time."
-SWITCHED = (
-    "The device did not answer; it seems to speak version 1 of the tunnel protocol only. "
-    "Connected as version 1, one connection at a time: please try again."
-)
-UNHEARD = "The device has not answered, neither in version 3 of the tunnel protocol nor in 1."
-
-
-def silent_words(seconds: float) -> str:
-    return (
-        f"The device has not answered for {seconds:g} s. It is not connected, or it speaks version "
-        "1 of the tunnel protocol only, as the AWS IoT Device Client and Greengrass do: connect as "
-        "version 1 then."
-    )
-
-
-def heard_words(peer: Version | None, ours: Version) -> str:
-    return ONE_AT_A_TIME if Version.V1 in {peer, ours} else ""
+_OF_PEER = {Version.V1: DeviceHint.V1, Version.V2: DeviceHint.V2}
 
 
 class Silence:
@@ -82,43 +66,50 @@ class Silence:
 
 
 class VersionTrial:
-    """Which version of the protocol is spoken, and what there is to say about it.
+    """Which version of the protocol is spoken, and what was noticed of the device.
 
-    hint: for people, "" for nothing; on_change is called when it changes by what the device does.
+    on_change is called when `hint` changes by what the device does, or does not.
     """
 
     def __init__(self, wanted: Version, on_change: Callable[[], None]) -> None:
         self.version = wanted
-        self.hint = ""
+        self.hint = DeviceHint.NONE
         self._wanted = wanted
         self._tried_v1 = wanted is Version.V1
         self._on_change = on_change
 
-    def silent(self, after_s: float) -> None:
-        """The device has not answered for after_s seconds."""
+    def silent(self, services: int) -> None:
+        """The device has not answered for a while. services: how many the tunnel has."""
         if not self.hint:
-            self.hint = silent_words(after_s)
+            self.hint = DeviceHint.TRYING_V1 if self._may_try(services) else DeviceHint.SILENT
             self._on_change()
 
-    def heard(self, machine: SourceTunnel | DestinationTunnel) -> None:
-        if isinstance(machine, SourceTunnel):
-            hint = heard_words(machine.peer_version, machine.version)
-            if hint != self.hint:
-                self.hint = hint
-                self._on_change()
+    def heard(self) -> None:
+        """The device has answered."""
+        self.hint = DeviceHint.NONE
+        self._on_change()
+
+    def shown(self, machine: SourceTunnel | DestinationTunnel) -> DeviceHint:
+        """What there is to say now: in which version a device speaks may show later only."""
+        if self.hint or not isinstance(machine, SourceTunnel) or machine.peer_version is None:
+            return self.hint
+        return _OF_PEER.get(machine.peer_version, DeviceHint.NONE)
 
     def unheard(self, services: int) -> bool:
         """Whether another version is to be tried now, on a new link.
 
         Safe, for nothing was delivered yet: one service is tried as V1, once, and back again.
         """
-        if self.version is not Version.V1 and not self._tried_v1 and services == 1:
-            self._tried_v1, self.version, self.hint = True, Version.V1, SWITCHED
+        if self._may_try(services):
+            self._tried_v1, self.version, self.hint = True, Version.V1, DeviceHint.SWITCHED
             return True
         if self.version is not self._wanted:
-            self.version, self.hint = self._wanted, UNHEARD
+            self.version, self.hint = self._wanted, DeviceHint.UNHEARD
             return True
         return False
+
+    def _may_try(self, services: int) -> bool:
+        return self.version is not Version.V1 and not self._tried_v1 and services == 1
 
     def give_up(self) -> bool:
         """Back to the wanted version; whether another one was being tried."""

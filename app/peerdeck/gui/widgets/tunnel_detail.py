@@ -16,11 +16,13 @@ from peerdeck.gui.widgets.buttons import Button, CopyButton, button_row
 from peerdeck.gui.widgets.cards import Card, KeyValueGrid, scrolled
 from peerdeck.gui.widgets.connections import ConnectionsCard, LinkHistory
 from peerdeck.gui.widgets.countdown import CountdownLabel
+from peerdeck.gui.widgets.device_note import DeviceNote
 from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, hairline
 from peerdeck.gui.widgets.notes import ConfirmStrip, InlineNote
 from peerdeck.gui.widgets.service_card import ServiceCard
 from peerdeck.gui.widgets.throughput import Throughput
 from peerdeck.gui.widgets.token_panel import TokenPanel
+from peerdeck.services.device_hints import advice
 
 if TYPE_CHECKING:
     from peerdeck.services.links import Link
@@ -72,6 +74,7 @@ class TunnelDetail(QFrame):
         self.left = CountdownLabel("{} left", "time is up", clock, TUNNEL_SOON_S)
         self.note = InlineNote()
         self.note.setObjectName("tunnels.detail.note")
+        self.device = DeviceNote()
         self.confirm = ConfirmStrip()
         self.confirm.setObjectName("tunnels.confirm")
         self.confirm.go.setObjectName("tunnels.confirm.go")
@@ -112,6 +115,7 @@ class TunnelDetail(QFrame):
         main.addWidget(self.state)
         main.addStretch(1)
         top.addLayout(main)
+        top.addWidget(self.device)
         top.addWidget(self.note)
         inner = QWidget()
         column = QVBoxLayout(inner)
@@ -179,6 +183,7 @@ class TunnelDetail(QFrame):
         self._title.setText(thing_text(tunnel))
         self.left.set_end(tunnel.ends_at if is_open else 0.0)
         self._show_state(is_open=is_open)
+        self.device.show_link(tunnel, self._link if live else TunnelLink())
         self.connect_button.setVisible(is_open and not live)
         self.disconnect_button.setVisible(live)
         self.close_button.setVisible(is_open)
@@ -208,6 +213,7 @@ class TunnelDetail(QFrame):
         return [
             self.connect_button,
             self.disconnect_button,
+            self.device,
             self.note,
             *services,
             self.connections.table,
@@ -237,6 +243,8 @@ class TunnelDetail(QFrame):
         count = self._link.reconnects
         if self._link.state is LinkState.READY and count:
             word = f"{word}, reconnected {'once' if count == 1 else f'{count} times'}"
+        if self._link.state is LinkState.READY and (said := advice(self._link)) is not None:
+            word, tone = f"Connected, {said.word}", tone if said.tone == "info" else said.tone
         self.state.show_state(word, tone, self._link.reason)
 
     def _make_cards(self, tunnel: Tunnel, ports: Mapping[str, int], user: str) -> None:
@@ -301,9 +309,10 @@ class TunnelDetail(QFrame):
         if not self.confirm.isHidden():
             self.confirm.dismiss()
             return True
-        if not self.note.isHidden():
-            self.note.clear()
-            return True
+        for note in (self.note, self.device):
+            if not note.isHidden():
+                note.clear()
+                return True
         return False
 
     def show_busy(self, words: str) -> None:
