@@ -8,18 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from peerdeck.core.rtc_stats import Member, StatsReport, Value
 
 NOT_KNOWN = math.nan
+_TICK_S = 1e-6
+
+
+# What a column holds, once it has held more than one sort of number.
+_WIDTH = {bool: 0, int: 1, float: 2}
 
 
 class StatsTable:
     """Reports one after the other, as columns that are quick to draw and small to keep.
 
-    times: POSIX seconds, ascending. Numbers and flags (0, 1) are columns of doubles with NaN where
-    a report lacked them; texts are kept as their changes. limit: rows that are kept; the oldest
-    tenth goes when there are more, 0 for no limit.
+    times: POSIX seconds, strictly ascending: a report that a clock set back dates before the last
+    one counts as a microsecond after it. Numbers and flags (0, 1) are columns of doubles with NaN
+    where a report lacked them; texts are kept as their changes. limit: rows that are kept; the
+    oldest tenth goes when there are more, 0 for no limit. appended: rows there ever were, so that
+    whoever copies them elsewhere knows which ones it has not seen.
     """
 
     def __init__(self, limit: int = 0) -> None:
         self.times: array[float] = array("d")
+        self.appended = 0
         self._limit = limit
         self._columns: dict[Member, array[float]] = {}
         self._types: dict[Member, type] = {}
@@ -30,14 +38,18 @@ class StatsTable:
 
     def append(self, report: StatsReport) -> None:
         row = len(self.times)
-        self.times.append(report.at_s)
+        at_s = report.at_s
+        if row and at_s <= self.times[-1]:
+            at_s = self.times[-1] + _TICK_S
+        self.times.append(at_s)
+        self.appended += 1
         for name, members in report.objects.items():
             for member, value in members.items():
-                self._put((name, member), value, row, report.at_s)
+                self._put((name, member), value, row, at_s)
         for column in self._columns.values():
             if len(column) == row:
                 column.append(NOT_KNOWN)
-        self._end_texts(report)
+        self._end_texts(report, at_s)
         if self._limit and len(self.times) > self._limit:
             self._forget(len(self.times) - self._limit + self._limit // 10)
 
@@ -71,11 +83,24 @@ class StatsTable:
         objects: dict[str, dict[str, Value]] = {}
         for (name, member), text in self._texts_at(at_s):
             objects.setdefault(name, {})[member] = text
-        for (name, member), column in self._columns.items():
-            value = column[row]
+        for (name, member), value in self._numbers(row):
             if not math.isnan(value):
-                objects.setdefault(name, {})[member] = self._types[name, member](value)
+                objects.setdefault(name, {})[member] = self.value_type((name, member))(value)
         return StatsReport(at_s, objects)
+
+    def copy(self) -> "StatsTable":
+        """The same rows, for a thread to read while this table goes on."""
+        other = StatsTable(self._limit)
+        other.times = self.times[:]
+        other.appended = self.appended
+        other._columns = {key: column[:] for key, column in self._columns.items()}
+        other._types = dict(self._types)
+        other._texts = {key: changes[:] for key, changes in self._texts.items()}
+        return other
+
+    def _numbers(self, row: int) -> Iterator[tuple[Member, float]]:
+        """A row's numbers, NaN for what it lacked."""
+        return ((key, column[row]) for key, column in self._columns.items())
 
     def _put(self, key: Member, value: Value, row: int, at_s: float) -> None:
         if isinstance(value, str):
@@ -87,14 +112,15 @@ class StatsTable:
         if column is None:
             column = self._columns[key] = array("d", [NOT_KNOWN]) * row
             self._types[key] = type(value)
-        elif type(value) is float:
-            self._types[key] = float
+        elif _WIDTH[type(value)] > _WIDTH[self._types[key]]:
+            self._types[key] = type(value)
         column.append(value)
 
-    def _end_texts(self, report: StatsReport) -> None:
+    def _end_texts(self, report: StatsReport, at_s: float) -> None:
         for (name, member), changes in self._texts.items():
-            if changes[-1][1] is not None and member not in report.objects.get(name, {}):
-                changes.append((report.at_s, None))
+            now = report.objects.get(name, {}).get(member)
+            if changes[-1][1] is not None and not isinstance(now, str):
+                changes.append((at_s, None))
 
     def _texts_at(self, at_s: float) -> Iterator[tuple[Member, str]]:
         for key, changes in self._texts.items():
