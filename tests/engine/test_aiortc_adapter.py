@@ -179,7 +179,7 @@ class Offering:
 
 async def test_a_late_relay_connects_where_the_host_addresses_cannot(local_cloud, monkeypatch):
     """Own addresses are IPv6, the other end's IPv4: only the relay, which is slow, has both."""
-    monkeypatch.setattr(aiortc_adapter, "get_host_addresses", lambda **_: ["::1"])
+    monkeypatch.setattr(aiortc_adapter.gathering, "get_host_addresses", lambda **_: ["::1"])
     local_cloud.turn.silent = True
     ours = Offering(local_cloud)
     offer = await ours.offer()
@@ -208,8 +208,8 @@ async def test_a_late_relay_connects_where_the_host_addresses_cannot(local_cloud
 async def test_without_a_common_path_ice_fails_when_the_last_own_candidate_is_in(
     local_cloud, monkeypatch
 ):
-    monkeypatch.setattr(aiortc_adapter, "get_host_addresses", lambda **_: ["::1"])
-    monkeypatch.setattr(aiortc_adapter, "_SERVER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(aiortc_adapter.gathering, "get_host_addresses", lambda **_: ["::1"])
+    monkeypatch.setattr(aiortc_adapter.gathering, "_SERVER_TIMEOUT_S", 0.3)
     local_cloud.turn.silent = True
     ours = Offering(local_cloud)
     failed = asyncio.Event()

@@ -371,7 +371,7 @@ async def test_own_candidates_are_trickled_when_their_server_answers(channel, si
 
 
 async def test_a_machine_without_network_offers_its_loopback(channel, camera, monkeypatch):
-    monkeypatch.setattr(aiortc_adapter, "get_host_addresses", lambda **_: [])
+    monkeypatch.setattr(aiortc_adapter.gathering, "get_host_addresses", lambda **_: [])
     joined = channel.join()
     await joined.until(framed)
     stats = await joined.session.sample()

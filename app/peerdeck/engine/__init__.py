@@ -5,7 +5,7 @@
     signaling.py       one signaling WebSocket; signaling_link.py keeps one open for hours
     viewer.py          `ViewerSession`: joins a channel; peer.py its connection, video_sink.py its
                        newest frame, stats_sampler.py its figures, pulse.py its life
-    aiortc_adapter.py  the one module that touches private parts of aiortc and aioice
+    aiortc_adapter/    the one place that touches private parts of aiortc and aioice
     tasks.py           tasks with an owner and a name
 
 In: addresses, freshly signed URLs (a callable), credentials as `Secret`. Out: attributes that are

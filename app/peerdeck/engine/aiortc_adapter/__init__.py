@@ -1,0 +1,26 @@
+"""The one place that touches private parts of aiortc 1.16 and aioice 0.13.
+
+They measure more than they tell and gather in one go. What is touched is listed in PRIVATE; a test
+holds it against the pinned versions. Everything here concerns one bundled connection: MAX_BUNDLE
+gives all media and the data channel the transport of the first transceiver.
+"""
+
+from peerdeck.engine.aiortc_adapter.peer_internals import (
+    InboundTotals,
+    PeerInternals,
+    Traffic,
+    address_text,
+    codec_names,
+    inbound_totals,
+)
+from peerdeck.engine.aiortc_adapter.private import PRIVATE
+
+__all__ = [
+    "PRIVATE",
+    "InboundTotals",
+    "PeerInternals",
+    "Traffic",
+    "address_text",
+    "codec_names",
+    "inbound_totals",
+]
