@@ -34,6 +34,9 @@ from peerdeck.protocol.signaling import (
 _log = logging.getLogger(__name__)
 
 SILENT_AFTER_S = 10.0
+# Retransmissions have a stream of their own (RFC 4588), so that a viewer's count of lost packets
+# tells what the network lost, and not what was left after the repair.
+_SENT = frozenset({"video/VP8", "video/rtx"})
 _CONNECT_S = 30.0
 _CHECK_S = 1.0
 _CLOSE_S = 1.0
@@ -128,7 +131,7 @@ class Watcher:
             transceiver.sender._send_keyframe = self._video.lost  # type: ignore[method-assign]
             capabilities: RTCRtpCapabilities = RTCRtpSender.getCapabilities("video")
             transceiver.setCodecPreferences(
-                [codec for codec in capabilities.codecs if codec.mimeType == "video/VP8"]
+                [codec for codec in capabilities.codecs if codec.mimeType in _SENT]
             )
         return track
 
