@@ -56,3 +56,12 @@ class PeerFailed(PeerError):
 
 class ChannelNotOpen(PeerError):
     """A text was to be sent before the data channel opened or after it closed."""
+
+
+class MediaUnusable(PeerError):
+    """A file or device that was to be sent cannot be. where: its path or name; why: in words."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where}: {why}")
+        self.where = where
+        self.why = why
