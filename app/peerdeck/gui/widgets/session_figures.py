@@ -1,140 +1,179 @@
-"""The figures of a session: eight lines that are glanced at."""
+"""The figures of a peer: lines that are glanced at."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from peerdeck.core.quantities import bitrate_text, milliseconds_text
 from peerdeck.core.stats import PeerStats
-from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, set_tone
-from peerdeck.gui.widgets.figures import NOTHING, Sparkline
-from peerdeck.gui.widgets.labels import label
+from peerdeck.gui.models.session_figures import RECEIVED, SENT, Line
+from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, RADIUS, theme
+from peerdeck.gui.widgets.cards import scrolled
+from peerdeck.gui.widgets.figures import NOTHING
 
 SPARK_SAMPLES: Final = 60
-_LEAST_HEIGHT: Final = 34
+_HEIGHT: Final = 34
+_SPARK_WIDTH: Final = 84
+_SPARK_HEIGHT: Final = 22
+_WIDEST_TITLE: Final = "Frames sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """From `warn` (and `bad`) on a value deserves attention; `falling`: low is bad. words say what
-    it means for the picture."""
+class FigureLine(QWidget):
+    """Title, value large, unit small, last minute as a line; a word beside a coloured value.
 
-    warn: float
-    bad: float
-    words: str
-    falling: bool = False
-
-    def tone(self, value: float) -> str:
-        if self.falling:
-            return "bad" if value <= self.bad else "warn" if value <= self.warn else ""
-        return "bad" if value >= self.bad else "warn" if value >= self.warn else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """title; value of a sample and its text; least top of its sparkline; limit past which it is
-    coloured and named."""
-
-    title: str
-    value: Callable[[PeerStats], float | None]
-    text: Callable[[float], str]
-    least_top: float
-    limit: Limit | None = None
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
-
-
-def _per_second(value: float) -> str:
-    return f"{value:.0f} /s"
-
-
-# Where people begin to notice: ITU-T G.114 calls 150 ms one way transparent, 400 ms the end; a few
-# per cent of loss already freeze a picture without retransmission.
-LINES: Final = (
-    Line("Bitrate in", lambda s: s.bitrate_in_bps, bitrate_text, 1e5, Limit(0, 0, "nothing", True)),
-    Line("Bitrate out", lambda s: s.bitrate_out_bps, bitrate_text, 1e4),
-    Line("Packets", lambda s: s.packets_per_s, _per_second, 100),
-    Line("Frames", lambda s: s.fps, lambda v: f"{v:.0f} fps", 15, Limit(10, 1, "choppy", True)),
-    Line("Round trip", lambda s: s.rtt_ms, milliseconds_text, 100, Limit(300, 800, "slow")),
-    Line("Loss", lambda s: s.loss_percent, _percent, 4, Limit(2, 8, "lossy")),
-    Line("Jitter", lambda s: s.jitter_ms, milliseconds_text, 30, Limit(50, 150, "uneven")),
-)
-
-
-class FigureLine(QFrame):
-    """Title, value large, unit small, last minute as a line; a word beside a coloured value."""
+    Painted in one go: labels in a layout would have the window laid out anew with every number.
+    """
 
     def __init__(self, title: str, *, sparkline: bool = True, least_top: float = 0.0) -> None:
         super().__init__()
-        self.setProperty("role", "card")
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(_LEAST_HEIGHT)
-        self._title = label(title, "small", "muted")
-        self._title.setFixedWidth(self._title.fontMetrics().horizontalAdvance("Bitrate out ") + 2)
-        self._value = label(NOTHING, "figure")
-        self._unit = label("", "unit", "muted")
-        self._word = label("", "small")
-        self._spark = Sparkline(SPARK_SAMPLES, 22, least_top) if sparkline else None
-        row = QHBoxLayout(self)
-        row.setContentsMargins(GAP_M, GAP_XS, GAP_S, GAP_XS)
-        row.setSpacing(GAP_XS)
-        row.addWidget(self._title)
-        middle = Qt.AlignmentFlag.AlignVCenter
-        for part in (self._value, self._unit, self._word):
-            row.addWidget(part, 0, middle)
-        row.addStretch(1)
-        if self._spark is not None:
-            self._spark.setFixedWidth(84)
-            self._spark.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
-            row.addWidget(self._spark)
+        self.setMinimumHeight(_HEIGHT)
+        self._title = title
+        self._value, self._unit, self._word, self._tone = NOTHING, "", "", ""
+        self._samples: deque[float | None] | None = deque(maxlen=SPARK_SAMPLES)
+        if not sparkline:
+            self._samples = None
+        self._least_top = least_top
+        theme().changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, _HEIGHT)
 
     @property
     def text(self) -> str:
-        parts = (self._value.text(), self._unit.text(), self._word.text())
+        parts = (self._value, self._unit, self._word)
         return " ".join(part for part in parts if part)
 
     def show_text(self, text: str, tone: str = "", word: str = "") -> None:
         """ "48 ms" is split into value and unit; tone: "warn", "bad" or "", named by `word`."""
         value, _, unit = text.partition(" ")
-        self._value.setText(value or NOTHING)
-        self._unit.setText(unit)
-        self._word.setText(word if tone else "")
-        for part in (self._value, self._word):
-            set_tone(part, "tone", tone)
-        if self._spark is not None:
-            self._spark.set_tone(tone or "accent")
-        self.setAccessibleName(f"{self._title.text()} {self.text}")
+        now = (value or NOTHING, unit, word if tone else "", tone)
+        if now != (self._value, self._unit, self._word, self._tone):
+            self._value, self._unit, self._word, self._tone = now
+            self.setAccessibleName(f"{self._title} {self.text}")
+            self.update()
 
     def set_samples(self, samples: Iterable[float | None]) -> None:
-        if self._spark is not None:
-            self._spark.set_samples(samples)
+        if self._samples is not None:
+            before = list(self._samples)
+            self._samples.clear()
+            self._samples.extend(samples)
+            if before != list(self._samples):
+                self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(theme().color("line"))
+        painter.setBrush(theme().color("raised"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+        left = self._paint_words(painter)
+        if self._samples:
+            width = min(_SPARK_WIDTH, self.width() - left - GAP_S)
+            height = min(self.height() - 2 * GAP_XS, 2 * _SPARK_HEIGHT)
+            top = (self.height() - height) / 2
+            if width > _SPARK_HEIGHT:
+                self._paint_spark(painter, QRectF(self.width() - GAP_S - width, top, width, height))
+        painter.end()
+
+    def _paint_words(self, painter: QPainter) -> int:
+        """Where they end."""
+        small, middle = theme().font("small"), int(Qt.AlignmentFlag.AlignVCenter)
+        title = QFontMetrics(small).horizontalAdvance(_WIDEST_TITLE) + GAP_XS
+        colour = theme().color(self._tone or "text")
+        left = GAP_M
+        for text, font, pen, width in (
+            (self._title, small, theme().color("muted"), title),
+            (self._value, theme().font("figure"), colour, 0),
+            (self._unit, theme().font("unit"), theme().color("muted"), 0),
+            (self._word, small, colour, 0),
+        ):
+            painter.setFont(font)
+            painter.setPen(pen)
+            room = QRect(left, 0, self.width() - left, self.height())
+            painter.drawText(room, middle, text)
+            advance = QFontMetrics(font).horizontalAdvance(text) if text else -GAP_XS
+            left += (width or advance) + GAP_XS
+        return left
+
+    def _paint_spark(self, painter: QPainter, area: QRectF) -> None:
+        colour = theme().color(self._tone or "accent")
+        wash = QColor(colour)
+        wash.setAlphaF(0.14)
+        for stretch in self.points(area):
+            ground = (
+                QPointF(stretch[-1].x(), area.bottom()),
+                QPointF(stretch[0].x(), area.bottom()),
+            )
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(wash)
+            painter.drawPolygon(QPolygonF([*stretch, *ground]))
+            painter.setPen(QPen(colour, 1.5))
+            painter.drawPolyline(QPolygonF(stretch))
+
+    def points(self, area: QRectF) -> list[list[QPointF]]:
+        """The unbroken stretches of the line, newest sample at the right edge."""
+        samples = list(self._samples or ())
+        known = [s for s in samples if s is not None]
+        if not known:
+            return []
+        low, high = min(0.0, *known), max(self._least_top, *known)
+        span = (high - low) or 1.0
+        step = area.width() / (SPARK_SAMPLES - 1)
+        left = area.right() - step * (len(samples) - 1)
+        stretches: list[list[QPointF]] = [[]]
+        for place, sample in enumerate(samples):
+            if sample is None:
+                stretches.append([])
+            else:
+                y = area.top() + 1 + (area.height() - 2) * (1 - (sample - low) / span)
+                stretches[-1].append(QPointF(left + place * step, y))
+        return [stretch for stretch in stretches if stretch]
 
 
 class SessionFigures(QWidget):
-    """One line per figure; `show_samples` once a second."""
+    """One line per figure; `show_samples` once a second.
+
+    Of what is received, or, at whoever sends a picture, of what is sent.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.lines = {
-            line.title: FigureLine(line.title, least_top=line.least_top) for line in LINES
-        }
-        self.resolution = FigureLine("Resolution", sparkline=False)
-        column = QVBoxLayout(self)
+        self._groups = {sends: _lines(SENT if sends else RECEIVED) for sends in (False, True)}
+        self.resolution = FigureLine("Picture", sparkline=False)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP_XS)
-        for widget in (*self.lines.values(), self.resolution):
-            column.addWidget(widget, 1)
+        for group in self._groups.values():
+            for widget in group.values():
+                column.addWidget(widget, 1)
+        column.addWidget(self.resolution, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scrolled(inner))
         self.setAccessibleName("Figures")
+        self.show_sent(False)
+
+    @property
+    def lines(self) -> dict[str, FigureLine]:
+        """By title, those that are shown."""
+        return self._groups[self._sends]
+
+    def show_sent(self, sends: bool) -> None:
+        """Whether the figures are of what we send."""
+        self._sends = sends
+        for which, group in self._groups.items():
+            for widget in group.values():
+                widget.setVisible(which is sends)
 
     def show_samples(self, history: Sequence[PeerStats], latest: PeerStats | None) -> None:
         """history: oldest first; latest: None dashes everything out."""
         recent = list(history)[-SPARK_SAMPLES:]
-        for line in LINES:
+        for line in SENT if self._sends else RECEIVED:
             shown = self.lines[line.title]
             shown.set_samples(line.value(sample) for sample in recent)
             value = line.value(latest) if latest else None
@@ -143,9 +182,22 @@ class SessionFigures(QWidget):
                 continue
             tone = line.limit.tone(value) if line.limit else ""
             shown.show_text(line.text(value), tone, line.limit.words if line.limit else "")
-        size = f"{latest.width}×{latest.height}" if latest and latest.width else ""
-        if latest is not None:
-            self.lines["Packets"].setToolTip(
-                f"{latest.packets_received:,} received, {latest.packets_lost:,} lost"
-            )
-        self.resolution.show_text(f"{size} {latest.codec}" if latest and size else "")
+        self._show_picture(latest)
+
+    def _show_picture(self, latest: PeerStats | None) -> None:
+        if latest is None:
+            self.resolution.show_text("")
+            return
+        width, height, codec = (
+            (latest.out_width, latest.out_height, latest.out_codec)
+            if self._sends
+            else (latest.width, latest.height, latest.codec)
+        )
+        self.resolution.show_text(f"{width}×{height} {codec}" if width else "")
+
+
+def _lines(lines: Sequence[Line]) -> dict[str, FigureLine]:
+    made = {line.title: FigureLine(line.title, least_top=line.least_top) for line in lines}
+    for line in lines:
+        made[line.title].setToolTip(f"<p>{line.definition}</p>")
+    return made
