@@ -52,10 +52,15 @@ def test_first_set_of_endpoints_wins_field_by_field():
 
 
 def test_stun_server_of_each_partition():
-    assert Region("eu-west-1", "").stun_uri == "stun:stun.kinesisvideo.eu-west-1.amazonaws.com:443"
+    ireland = Region("eu-west-1", "")
+    assert ireland.stun_uri() == "stun:stun.kinesisvideo.eu-west-1.amazonaws.com:443"
+    assert ireland.stun_uri(dual_stack=True) == "stun:stun.kinesisvideo.eu-west-1.api.aws:443"
     china = Region("cn-north-1", "", "aws-cn", "amazonaws.com.cn")
-    assert china.stun_uri == "stun:stun.kinesisvideo.cn-north-1.amazonaws.com.cn:443"
-    assert Region("us-gov-west-1", "", "aws-us-gov").stun_uri.startswith("stuns:")
+    assert china.stun_uri() == "stun:stun.kinesisvideo.cn-north-1.amazonaws.com.cn:443"
+    gov = Region("us-gov-west-1", "", "aws-us-gov")
+    assert gov.stun_uri() == "stuns:stun.kinesisvideo-fips.us-gov-west-1.amazonaws.com:443"
+    assert gov.stun_uri(fips=True) == gov.stun_uri()
+    assert gov.stun_uri(dual_stack=True).endswith("-fips.us-gov-west-1.api.aws:443")
 
 
 def test_environment_is_read_as_aws_reads_it():

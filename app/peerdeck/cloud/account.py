@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from peerdeck.cloud.kinesis_video import KinesisVideo
 from peerdeck.cloud.regions import region_named, regions
 from peerdeck.cloud.threads import CallThreads
 from peerdeck.cloud.tunneling import SecureTunneling
-from peerdeck.core.endpoints import Endpoints
+from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice, Endpoints
 from peerdeck.core.region import Region
 from peerdeck.core.secret import Secret
 
@@ -106,7 +106,7 @@ class AwsAccount:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._clients: OrderedDict[tuple[str, ...], BaseClient] = OrderedDict()
-        self._videos: dict[str, KinesisVideo] = {}
+        self._videos: dict[tuple[str, EndpointChoice], KinesisVideo] = {}
 
     def __repr__(self) -> str:
         whose = "explicit keys" if self._explicit else f"profile {self.profile or 'default'}"
@@ -120,11 +120,12 @@ class AwsAccount:
         """AWS's clock minus ours, ± 1 s, by the last answer; None before the first."""
         return self._watch.clock_offset_s
 
-    def kinesis_video(self, region: str) -> KinesisVideo:
+    def kinesis_video(self, region: str, choice: EndpointChoice = USUAL_ENDPOINTS) -> KinesisVideo:
         """Raises FieldError where `region` cannot be a region's name."""
-        if region not in self._videos:
-            self._videos[region] = KinesisVideo(self, region)
-        return self._videos[region]
+        key = region, choice
+        if key not in self._videos:
+            self._videos[key] = KinesisVideo(self, region, choice)
+        return self._videos[key]
 
     def tunneling(self, region: str) -> SecureTunneling:
         """Raises FieldError where `region` cannot be a region's name."""
@@ -187,16 +188,18 @@ class AwsAccount:
         parameters: dict[str, Any],
         *,
         endpoint: str = "",
+        choice: EndpointChoice = USUAL_ENDPOINTS,
         attempts: int = ATTEMPTS,
     ) -> dict[str, Any]:
         """One operation, by AWS's names. endpoint: where this service answers, "" for by region.
 
-        attempts: 1 for what must not happen twice. Raises CloudError.
+        choice: of the region's endpoints. attempts: 1 for what must not happen twice. Raises
+        CloudError.
         """
         method = _snake(operation)
 
         def call() -> dict[str, Any]:
-            client = self._client(service, region, endpoint, attempts)
+            client = self._client(service, region, endpoint, choice, attempts)
             answer: dict[str, Any] = getattr(client, method)(**parameters)
             return answer
 
@@ -289,17 +292,26 @@ class AwsAccount:
             raise NoCredentialsError
         return frozen
 
-    def _client(self, service: str, region: str, endpoint: str, attempts: int) -> "BaseClient":
+    def _client(
+        self, service: str, region: str, endpoint: str, choice: EndpointChoice, attempts: int
+    ) -> "BaseClient":
         self._frozen()  # tells missing or broken credentials apart from a strange answer
-        region_named(region)  # so that later questions for it on the loop are answered at once
+        there = region_named(region)  # so that later questions for it are answered at once
         session = self._opened()
-        key = (service, region, endpoint, str(attempts))
+        endpoint = endpoint or choice.url or getattr(self.endpoints, _ENDPOINT_FIELD[service])
+        if service == "kinesisvideo" and there.fips_only:
+            choice = replace(choice, fips=True)  # botocore's rules would name one that is not there
+        variant = "" if endpoint else choice.words
+        if "dual-stack" in variant and not there.dual_stack_suffix:
+            message = f"{region} has no dual-stack endpoints."
+            raise CloudError(message, operation=service, kind=Kind.INVALID)
+        key = (service, region, endpoint, variant, str(attempts))
         dropped = None
         with self._lock:
             clients = self._clients
             client = clients.get(key)
             if client is None:
-                client = self._create(session, service, region, endpoint, attempts)
+                client = self._create(session, service, region, endpoint, variant, attempts)
                 clients[key] = client
                 if len(clients) > MAX_CLIENTS:
                     _, dropped = clients.popitem(last=False)
@@ -309,7 +321,13 @@ class AwsAccount:
         return client
 
     def _create(
-        self, session: "Session", service: str, region: str, endpoint: str, attempts: int
+        self,
+        session: "Session",
+        service: str,
+        region: str,
+        url: str,
+        variant: str,
+        attempts: int,
     ) -> "BaseClient":
         from botocore.config import Config
 
@@ -320,7 +338,10 @@ class AwsAccount:
             max_pool_connections=MAX_CALLS,
             user_agent_extra=f"peerdeck/{__version__}",
         )
-        url = endpoint or getattr(self.endpoints, _ENDPOINT_FIELD[service])
+        if "dual-stack" in variant:
+            config = config.merge(Config(use_dualstack_endpoint=True))
+        if "FIPS" in variant:
+            config = config.merge(Config(use_fips_endpoint=True))
         if url and _is_loopback(url):
             config = config.merge(Config(proxies={}))  # no proxy serves our own 127.0.0.1
         try:

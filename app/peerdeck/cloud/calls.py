@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from peerdeck.cloud.shapes import MAX_PAGES, strange
-from peerdeck.core.endpoints import Endpoints
+from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice, Endpoints
 from peerdeck.core.region import Region
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Account(Protocol):
         parameters: dict[str, Any],
         *,
         endpoint: str = "",
+        choice: EndpointChoice = USUAL_ENDPOINTS,
         attempts: int = 3,
     ) -> dict[str, Any]: ...
 
@@ -44,6 +45,7 @@ async def pages(
     parameters: dict[str, Any],
     *,
     cursor: str,
+    choice: EndpointChoice = USUAL_ENDPOINTS,
 ) -> AsyncIterator[dict[str, Any]]:
     """Every page of a listing. cursor: the operation's own, asked and answered.
 
@@ -52,7 +54,7 @@ async def pages(
     following = ""
     for _ in range(MAX_PAGES):
         more = {cursor: following} if following else {}
-        answer = await account.call(service, region, operation, parameters | more)
+        answer = await account.call(service, region, operation, parameters | more, choice=choice)
         yield answer
         last, following = following, str(answer.get(cursor) or "")
         if not following:

@@ -3,12 +3,15 @@
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 from peerdeck.cloud.calls import Account, pages
-from peerdeck.cloud.regions import REGION_NAME
+from peerdeck.cloud.errors import CloudError, Kind
+from peerdeck.cloud.regions import REGION_NAME, has_fips
 from peerdeck.cloud.shapes import channel, channel_endpoints, field, ice_servers, rows
 from peerdeck.cloud.signing import sign_websocket
 from peerdeck.core.channel import CHANNEL_ARN, CLIENT_ID, Channel, ChannelEndpoints, Role
+from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice
 from peerdeck.core.errors import FieldError
 from peerdeck.core.ice import IceRequest, IceServer, IceUri
 
@@ -19,8 +22,11 @@ MAX_ENDPOINTS = 512
 class KinesisVideo:
     """One region's client; obtained from AwsAccount. Every coroutine raises CloudError."""
 
-    def __init__(self, account: Account, region: str) -> None:
+    def __init__(
+        self, account: Account, region: str, choice: EndpointChoice = USUAL_ENDPOINTS
+    ) -> None:
         self._account = account
+        self._choice = choice
         self.region = REGION_NAME.check(region)
         self._endpoints: OrderedDict[tuple[str, Role], ChannelEndpoints] = OrderedDict()
 
@@ -40,6 +46,7 @@ class KinesisVideo:
             operation,
             parameters,
             cursor="NextToken",
+            choice=self._choice,
         ):
             yield tuple(
                 channel(operation, row) for row in rows(operation, answer, "ChannelInfoList")
@@ -47,9 +54,7 @@ class KinesisVideo:
 
     async def describe_channel(self, arn: str) -> Channel:
         operation = "DescribeSignalingChannel"
-        answer = await self._account.call(
-            "kinesisvideo", self.region, operation, {"ChannelARN": CHANNEL_ARN.check(arn)}
-        )
+        answer = await self._call(operation, {"ChannelARN": CHANNEL_ARN.check(arn)})
         return channel(operation, field(operation, answer, "ChannelInfo", dict))
 
     async def endpoints(self, arn: str, role: Role) -> ChannelEndpoints:
@@ -58,9 +63,7 @@ class KinesisVideo:
         WEBRTC is not asked for: where ingestion is not configured, that is an error.
         """
         operation = "GetSignalingChannelEndpoint"
-        answer = await self._account.call(
-            "kinesisvideo",
-            self.region,
+        answer = await self._call(
             operation,
             {
                 "ChannelARN": CHANNEL_ARN.check(arn),
@@ -106,7 +109,10 @@ class KinesisVideo:
 
     def stun_server(self) -> IceServer:
         """The region's STUN server, without credentials. May block once, see AwsAccount.region."""
-        uri = self._account.endpoints.stun or self._account.region(self.region).stun_uri
+        uri = self._account.endpoints.stun
+        if not uri:
+            region, choice = self._account.region(self.region), self._choice
+            uri = region.stun_uri(dual_stack=choice.dual_stack, fips=choice.fips)
         return IceServer((IceUri.parse(uri),))
 
     async def signaling_url(self, arn: str, role: Role, client_id: str = "") -> str:
@@ -130,6 +136,30 @@ class KinesisVideo:
             now=datetime.fromtimestamp(now, UTC),
         )
 
+    async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """On the control plane that was chosen; tells where a region seems to have none such."""
+        choice = self._choice
+        try:
+            return await self._account.call(
+                "kinesisvideo", self.region, operation, parameters, choice=choice
+            )
+        except CloudError as error:
+            ours = choice.url or self._account.endpoints.kinesis_video
+            if error.kind is not Kind.UNREACHABLE or ours or not choice.words:
+                raise
+            raise self._variant_missing(choice, error) from error
+
+    def _variant_missing(self, choice: EndpointChoice, error: CloudError) -> CloudError:
+        """No answer: most likely because there is no such name."""
+        known = not choice.fips or has_fips(self.region)
+        there = "cannot be reached" if known else "is not known to exist"
+        return CloudError(
+            f"The {choice.words} endpoint of {self.region} {there}: {error.message}",
+            operation=error.operation,
+            kind=Kind.UNREACHABLE,
+            code=error.code,
+        )
+
     def _signaling_override(self) -> str:
         """The configured signaling endpoint, or "" for the channel's own.
 
@@ -137,6 +167,8 @@ class KinesisVideo:
         GetIceServerConfig is refused; it names the channel's endpoint itself when asked.
         """
         ours = self._account.endpoints.kinesis_video_signaling.rstrip("/")
+        if self._choice.url:
+            return ""  # the chosen one names the channel's endpoint
         return "" if ours == self._account.endpoints.kinesis_video.rstrip("/") else ours
 
     async def _known_endpoints(self, arn: str, role: Role) -> ChannelEndpoints:

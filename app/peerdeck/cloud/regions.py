@@ -1,6 +1,7 @@
 """Regions as botocore ships them."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,8 +50,25 @@ def region_named(name: str) -> Region:
                 description=(listed or {}).get("description", name),
                 partition=partition["partition"],
                 dns_suffix=partition["dnsSuffix"],
+                dual_stack_suffix=_dual_stack_suffix(partition),
             )
     return Region(name, name)
+
+
+def has_fips(region: str, service: str = "kinesisvideo") -> bool:
+    """Whether botocore knows of a FIPS endpoint there; it makes up a name for any region."""
+    for partition in _partitions():
+        found = partition["services"].get(service, {}).get("endpoints", {}).get(region, {})
+        if any("fips" in variant["tags"] for variant in found.get("variants", ())):
+            return True
+    return False
+
+
+def _dual_stack_suffix(partition: Mapping[str, Any]) -> str:
+    for variant in partition.get("defaults", {}).get("variants", ()):
+        if variant["tags"] == ["dualstack"]:
+            return str(variant.get("dnsSuffix", ""))
+    return ""
 
 
 @lru_cache(maxsize=1)

@@ -63,6 +63,27 @@ class Endpoints:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointChoice:
+    """How one client reaches its service's control plane, where it is not as usual.
+
+    url: instead of any other; then the two others only choose the STUN server. dual_stack: names
+    that have IPv6 addresses, too. fips: validated cryptography; GovCloud has nothing else.
+    """
+
+    url: str = ""
+    dual_stack: bool = False
+    fips: bool = False
+
+    @property
+    def words(self) -> str:
+        """ "dual-stack FIPS", or "" for the usual ones."""
+        return " ".join(("dual-stack",) * self.dual_stack + ("FIPS",) * self.fips)
+
+
+USUAL_ENDPOINTS = EndpointChoice()
+
+
 def check_endpoint(name: str, url: str) -> str:
     """Returns `url`, or raises FieldError; "" is fine."""
     if not url:

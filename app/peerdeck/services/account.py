@@ -11,7 +11,7 @@ from peerdeck.cloud.account import AwsAccount, CallerIdentity
 from peerdeck.cloud.errors import CloudError
 from peerdeck.cloud.kinesis_video import KinesisVideo
 from peerdeck.cloud.tunneling import SecureTunneling
-from peerdeck.core.endpoints import Endpoints
+from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice, Endpoints
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.observable import Observable
 from peerdeck.core.region import Region
@@ -187,9 +187,11 @@ class AccountService:
         """The client of the present account and region."""
         return self._signed_in().kinesis_video(self.region.name)
 
-    def kinesis_video_in(self, region: str) -> KinesisVideo:
+    def kinesis_video_in(
+        self, region: str, choice: EndpointChoice = USUAL_ENDPOINTS
+    ) -> KinesisVideo:
         """The client of the present account for a region that an ARN names."""
-        return self._signed_in().kinesis_video(region)
+        return self._signed_in().kinesis_video(region, choice)
 
     def tunneling(self) -> SecureTunneling:
         return self._signed_in().tunneling(self.region.name)
