@@ -1,5 +1,6 @@
 """Colours, gaps, sizes and fonts; nothing else in the program names one."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from string import Template
@@ -188,8 +189,9 @@ def _font(role: FontRole) -> QFont:
     return font
 
 
-def _shades(tokens: Tokens) -> dict[str, str]:
-    """The tokens, and what follows from them."""
+@cache
+def _shades(tokens: Tokens) -> Mapping[str, str]:
+    """The tokens, and what follows from them. Every painting asks for colours: made once."""
     shades = dict(asdict(tokens))
     shades |= {
         "hover": mix(tokens.text, tokens.surface, 0.06),
@@ -211,8 +213,8 @@ def _shades(tokens: Tokens) -> dict[str, str]:
 
 
 def _style_sheet(tokens: Tokens) -> str:
-    values: dict[str, str] = _shades(tokens)
-    values |= {
+    values = {
+        **_shades(tokens),
         "gap_xs": f"{GAP_XS}px",
         "gap_s": f"{GAP_S}px",
         "gap_m": f"{GAP_M}px",

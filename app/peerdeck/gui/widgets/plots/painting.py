@@ -1,0 +1,350 @@
+"""How a plot is painted: what stays, the curves, and the values at the cursor."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+
+from peerdeck.core.quantities import countdown_text
+from peerdeck.gui.theme import GAP_S, GAP_XS, theme
+from peerdeck.gui.widgets.plots.units import Unit, axis_range, ticks, time_step
+
+if TYPE_CHECKING:
+    from peerdeck.gui.widgets.plots.rows import Array
+
+_TIME_PX: Final = 56  # “−0:50” and air
+_DOT: Final = 3.0
+_SWATCH: Final = 14
+NOTHING: Final = "–"
+_ROOM: Final = "  1,234,567 /s"
+_SOLID, _DASH, _DOTS = Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
+_LONG, _LONGER = Qt.PenStyle.DashDotLine, Qt.PenStyle.DashDotDotLine
+# Curves in one plot are told apart by colour and by dashes.
+STROKES: Final = (
+    ("accent", _SOLID),
+    ("info", _DASH),
+    ("warn", _DOTS),
+    ("text", _LONG),
+    ("bad", _LONGER),
+    ("ok", _DASH),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A curve. times: seconds on the axis, ascending; values: as many, NaN where unknown."""
+
+    name: str
+    times: "Array"
+    values: "Array"
+    unit: Unit
+
+    def at(self, when: float | None) -> tuple[float, float] | None:
+        """(time, value) of the sample nearest to a time, of the newest for None."""
+        count = len(self.times)
+        if not count:
+            return None
+        place = count - 1
+        if when is not None:
+            place = int(self.times.searchsorted(when))
+            nearer = place == count or (
+                place > 0 and when - self.times[place - 1] < self.times[place] - when
+            )
+            place -= nearer
+        return float(self.times[place]), float(self.values[place])
+
+    def text_at(self, when: float | None) -> str:
+        found = self.at(when)
+        return NOTHING if found is None or found[1] != found[1] else self.unit.text(found[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Curves over one scale. words: the definition, for the tooltip. tight: see axis_range."""
+
+    key: str
+    title: str
+    traces: tuple[Trace, ...]
+    unit: Unit
+    words: str = ""
+    tight: bool = False
+
+    @property
+    def lines(self) -> int:
+        """Of text above the curves: one for the title, one for each of several curves."""
+        return 1 if len(self.traces) <= 1 else 1 + len(self.traces)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """begin, end: what is seen, in seconds; newest: of the samples. zero: what times are told
+    from. relative: times are told before now instead. moment: POSIX seconds of 0 on the axis,
+    None where it has none. marker: a time that is pointed to, None for none."""
+
+    begin: float = 0.0
+    end: float = 60.0
+    newest: float = 60.0
+    zero: float = 0.0
+    relative: bool = True
+    has_moments: bool = True
+    marker: float | None = None
+
+    @property
+    def span(self) -> float:
+        return self.end - self.begin
+
+    @property
+    def labels_key(self) -> object:
+        """Equal while the labels stay: before now, they do while time goes on."""
+        if self.relative:
+            return ("before now", round(self.span, 3))
+        return (self.begin, self.end, self.zero)
+
+    def held(self, at: float) -> float:
+        return min(max(at, self.begin), self.end)
+
+    def labels(self, width_px: float) -> list[tuple[float, str]]:
+        """(share of the width, text)."""
+        step = time_step(self.span, width_px, _TIME_PX)
+        origin = self.end if self.relative else self.zero
+        number = int((self.begin - origin) // step) + 1
+        found = []
+        while (at := origin + number * step) <= self.end + 1e-9:
+            found.append(((at - self.begin) / self.span, self.text(at, step)))
+            number += 1
+        return found
+
+    def text(self, at: float, step: float = 1.0) -> str:
+        if self.relative:
+            before = self.end - at
+            return "now" if before < step / 2 else f"−{clock_text(before, step)}"
+        since = at - self.zero
+        return f"{'−' if since < 0 else ''}{clock_text(abs(since), step)}"
+
+    def moment_text(self, at: float) -> str:
+        """Of the cursor: "1:05 ago · 12:31:07", or since the start."""
+        told = f"{countdown_text(self.newest - at)} ago" if self.relative else self.text(at, 0.1)
+        if not self.has_moments:
+            return told
+        return f"{told} · {time.strftime('%H:%M:%S', time.localtime(at))}"
+
+
+def clock_text(seconds: float, step: float = 1.0) -> str:
+    """65.0 → "1:05", 3725 → "1:02:05"; with tenths for steps below a second."""
+    if step >= 1:
+        return countdown_text(seconds + 0.5)
+    return f"{countdown_text(seconds)}.{int(seconds * 10 + 0.5) % 10}"
+
+
+@dataclass(slots=True)
+class Cell:
+    """A plot in its place. low, high: of its axis."""
+
+    plot: Plot
+    whole: QRectF
+    area: QRectF
+    low: float = 0.0
+    high: float = 1.0
+    lines: list[list[QPolygonF]] = field(default_factory=list)  # of each trace its stretches
+
+    @classmethod
+    def of(cls, plot: Plot, whole: QRectF, area: QRectF, axis: TimeAxis) -> "Cell":
+        from peerdeck.gui.widgets.plots.rows import polygon, stretches, thinned, value_range
+
+        low, high = value_range([trace.values for trace in plot.traces])
+        low, high = axis_range(low, high, plot.unit.least_top, tight=plot.tight)
+        cell = cls(plot, whole, area, low, high)
+        if area.width() < 1 or area.height() < 1:
+            return cell
+        across, up = area.width() / axis.span, area.height() / (high - low)
+        for trace in plot.traces:
+            x = area.left() + (trace.times - axis.begin) * across
+            y = area.bottom() - (trace.values - low) * up
+            parts = stretches(*thinned(x, y, int(area.width())))
+            cell.lines.append([polygon(xs, ys) for xs, ys in parts])
+        return cell
+
+    @property
+    def static_key(self) -> object:
+        return (self.plot.key, self.plot.title, self.low, self.high, len(self.plot.traces))
+
+    def time_at(self, x: float, axis: TimeAxis) -> float:
+        return axis.begin + (x - self.area.left()) / self.area.width() * axis.span
+
+    def x_of(self, at: float, axis: TimeAxis) -> float:
+        return self.area.left() + (at - axis.begin) / axis.span * self.area.width()
+
+    def title_in(self, metrics: QFontMetricsF) -> str:
+        """As much of the title as leaves room for a value beside it."""
+        room = self.area.width() - metrics.horizontalAdvance(_ROOM)
+        return metrics.elidedText(self.plot.title, Qt.TextElideMode.ElideMiddle, room)
+
+    def values_at(self, when: float | None) -> str:
+        traces = self.plot.traces
+        if len(traces) == 1:
+            return traces[0].text_at(when)
+        return ", ".join(f"{trace.name} {trace.text_at(when)}" for trace in traces)
+
+
+def draw_static(painter: QPainter, cells: Sequence[Cell], axis: TimeAxis, columns: int) -> None:
+    """Grid, scales and names."""
+    painter.setFont(theme().font("small"))
+    metrics = QFontMetricsF(painter.font())
+    line, muted = theme().color("line"), theme().color("muted")
+    faint = QColor(line)
+    faint.setAlphaF(0.5)
+    for place, cell in enumerate(cells):
+        area = cell.area
+        factor, unit = cell.plot.unit.scale(cell.high)
+        for value in ticks(cell.low, cell.high, area.height()):
+            y = round(area.bottom() - (value - cell.low) / (cell.high - cell.low) * area.height())
+            painter.setPen(line if value == cell.low else faint)
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(muted)
+            box = QRectF(cell.whole.left(), y - 10, area.left() - cell.whole.left() - GAP_XS, 20)
+            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(box, right, f"{value * factor:.6g}")
+        lowest = place >= len(cells) - columns
+        _draw_times(painter, cell, axis, faint, metrics if lowest else None)
+        baseline = area.top() - GAP_XS - (cell.plot.lines - 1) * metrics.height() - 2
+        painter.setPen(muted)
+        painter.drawText(QPointF(area.left(), baseline), cell.title_in(metrics))
+        _draw_unit(painter, cell, unit, baseline, metrics)
+
+
+def _draw_unit(
+    painter: QPainter, cell: Cell, unit: str, baseline: float, metrics: QFontMetricsF
+) -> None:
+    """The unit of the scale stands above it, where a short one fits."""
+    room = cell.area.left() - cell.whole.left() - GAP_XS
+    if 0 < metrics.horizontalAdvance(unit) <= room:
+        x = cell.area.left() - GAP_XS - metrics.horizontalAdvance(unit)
+        painter.setPen(theme().color("faint"))
+        painter.drawText(QPointF(x, baseline), unit)
+
+
+def _draw_times(
+    painter: QPainter, cell: Cell, axis: TimeAxis, grid: QColor, metrics: QFontMetricsF | None
+) -> None:
+    """metrics: of the labels, None for a plot that has another beneath it."""
+    area = cell.area
+    for share, text in axis.labels(area.width()):
+        x = round(area.left() + share * area.width())
+        painter.setPen(grid)
+        painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        if metrics is None:
+            continue
+        width = metrics.horizontalAdvance(text)
+        left = min(max(x - width / 2, cell.whole.left()), cell.whole.right() - width)
+        painter.setPen(theme().color("muted"))
+        painter.drawText(QPointF(left, area.bottom() + metrics.ascent() + 2), text)
+
+
+def stroke(place: int) -> QPen:
+    tone, dashes = STROKES[place % len(STROKES)]
+    return QPen(theme().color(tone), 1, dashes)
+
+
+def draw_curves(painter: QPainter, cells: Sequence[Cell]) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for cell in cells:
+        painter.setClipRect(cell.area.adjusted(-1, -1, 1, 1))
+        for place, parts in enumerate(cell.lines):
+            painter.setPen(stroke(place))
+            for points in parts:
+                if points.count() > 1:
+                    painter.drawPolyline(points)
+                else:  # a sample between two gaps would not be seen as a line
+                    painter.fillRect(
+                        QRectF(points.at(0).x() - 1, points.at(0).y() - 1, 3, 3),
+                        painter.pen().color(),
+                    )
+    painter.setClipping(False)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def draw_values(
+    painter: QPainter, cells: Sequence[Cell], when: float | None, axis: TimeAxis
+) -> None:
+    """Values beside the names; cursor and marker with a dot on each curve."""
+    painter.setFont(theme().font("small"))
+    metrics = QFontMetricsF(painter.font())
+    shown = when if when is not None else axis.marker
+    for cell in cells:
+        for at, tone in ((axis.marker, "info"), (when, "muted")):
+            if at is not None and axis.begin <= at <= axis.end:
+                x = round(cell.x_of(at, axis))
+                painter.setPen(theme().color(tone))
+                painter.drawLine(QPointF(x, cell.area.top()), QPointF(x, cell.area.bottom()))
+        if shown is not None:
+            _draw_dots(painter, cell, shown, axis)
+        if len(cell.plot.traces) == 1:
+            _draw_value(painter, cell, shown, metrics)
+        else:
+            _draw_legend(painter, cell, shown, metrics)
+    if when is not None and cells:
+        _draw_moment(painter, cells, when, axis, metrics)
+
+
+def _draw_dots(painter: QPainter, cell: Cell, when: float, axis: TimeAxis) -> None:
+    height = cell.area.height() / (cell.high - cell.low)
+    for place, trace in enumerate(cell.plot.traces):
+        found = trace.at(when)
+        if found is None or found[1] != found[1] or not axis.begin <= found[0] <= axis.end:
+            continue
+        y = cell.area.bottom() - (found[1] - cell.low) * height
+        dot = QRectF(cell.x_of(found[0], axis) - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(stroke(place).color())
+        painter.drawEllipse(dot)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def _draw_value(painter: QPainter, cell: Cell, when: float | None, metrics: QFontMetricsF) -> None:
+    x = cell.area.left() + metrics.horizontalAdvance(cell.title_in(metrics)) + GAP_S
+    painter.setPen(theme().color("text"))
+    text = cell.plot.traces[0].text_at(when)
+    painter.drawText(QPointF(x, cell.area.top() - GAP_XS - 2), text)
+
+
+def _draw_legend(painter: QPainter, cell: Cell, when: float | None, metrics: QFontMetricsF) -> None:
+    """A line for each curve: its stroke, its name, its value."""
+    left, right = cell.area.left(), cell.area.right()
+    y = cell.area.top() - GAP_XS - 2 - (len(cell.plot.traces) - 1) * metrics.height()
+    for place, trace in enumerate(cell.plot.traces):
+        value = trace.text_at(when)
+        room = right - left - _SWATCH - GAP_S - metrics.horizontalAdvance(value) - GAP_S
+        name = metrics.elidedText(trace.name, Qt.TextElideMode.ElideMiddle, room)
+        middle = y - metrics.ascent() / 2 + 1
+        pen = stroke(place)
+        pen.setWidth(2)
+        painter.setPen(pen)
+        painter.drawLine(QPointF(left, middle), QPointF(left + _SWATCH, middle))
+        painter.setPen(theme().color("muted"))
+        painter.drawText(QPointF(left + _SWATCH + GAP_XS, y), name)
+        painter.setPen(theme().color("text"))
+        x = left + _SWATCH + GAP_XS + metrics.horizontalAdvance(name) + GAP_S
+        painter.drawText(QPointF(x, y), value)
+        y += metrics.height()
+
+
+def _draw_moment(
+    painter: QPainter,
+    cells: Sequence[Cell],
+    when: float,
+    axis: TimeAxis,
+    metrics: QFontMetricsF,
+) -> None:
+    """When the cursor is, once, beneath the plots."""
+    text = axis.moment_text(when)
+    lowest = max(cells, key=lambda cell: cell.area.bottom())
+    width = metrics.horizontalAdvance(text) + 2 * GAP_XS
+    x = lowest.x_of(when, axis) - width / 2
+    x = min(max(x, lowest.whole.left()), lowest.whole.right() - width)
+    box = QRectF(x, lowest.area.bottom() + 1, width, metrics.height() + 2)
+    painter.fillRect(box, theme().color("raised"))
+    painter.setPen(theme().color("text"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
