@@ -11,8 +11,8 @@ NOT_KNOWN = math.nan
 _TICK_S = 1e-6
 
 
-# What a column holds, once it has held more than one sort of number.
-_WIDTH = {bool: 0, int: 1, float: 2}
+# A column that held several sorts of numbers has the widest.
+WIDTH = {bool: 0, int: 1, float: 2}
 
 
 class StatsTable:
@@ -112,7 +112,7 @@ class StatsTable:
         if column is None:
             column = self._columns[key] = array("d", [NOT_KNOWN]) * row
             self._types[key] = type(value)
-        elif _WIDTH[type(value)] > _WIDTH[self._types[key]]:
+        elif WIDTH[type(value)] > WIDTH[self._types[key]]:
             self._types[key] = type(value)
         column.append(value)
 
