@@ -144,6 +144,7 @@ def test_a_sender_is_told_by_what_it_sends_and_by_what_the_other_end_reports():
                     "kind": "video",
                     "codecId": "C",
                     "framesEncoded": frames,
+                    "framesSent": frames,
                     "totalEncodeTime": frames * 0.005,
                     "frameWidth": 1280,
                     "frameHeight": 720,

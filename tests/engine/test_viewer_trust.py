@@ -7,6 +7,7 @@ from tests.engine.conftest import Channel
 
 from peerdeck.core.channel import Role
 from peerdeck.core.ice import IceServer, IceUri
+from peerdeck.core.join import PathPolicy
 from peerdeck.core.secret import Secret
 from peerdeck.engine.signaling import SignalingUnreachable
 from peerdeck.localcloud.camera import DemoCamera
@@ -54,12 +55,12 @@ def relayed_over_tls(cloud: LocalCloud) -> tuple[IceServer, ...]:
 async def test_signaling_and_turn_believe_the_authority_that_is_given(secure: Channel) -> None:
     joined = secure.join(
         ice_servers=relayed_over_tls(secure.cloud),
-        relay_only=True,
+        policy=PathPolicy.RELAY,
         tls=secure.cloud.authority.client_context(),
     )
     await joined.until(lambda session: session.frames)
-    pair = (await joined.session.sample()).pair
-    assert (pair.local_kind, pair.protocol) == ("relay", "tcp")
+    pair = joined.session.sample()["master"].pair
+    assert (pair.local_kind, pair.protocol) == ("relay", "tls")
 
 
 async def test_an_unknown_authority_is_said(secure: Channel) -> None:

@@ -46,7 +46,7 @@ async def test_first_frame_and_texts_through_turn_alone(
     assert (stats.width, stats.height) == (WIDTH, HEIGHT)
     assert stats.pair is not None
     assert stats.pair.local_kind == "relay"
-    assert stats.pair.path == ("relay/udp" if relay == "udp" else "relay/tcp")
+    assert stats.pair.path == f"relay/{relay}"
     local = selected_candidate(await page.call("interop.stats"), "local")
     assert (local["candidateType"], local["relayProtocol"]) == ("relay", relay)
     joined.session.send_text("hello browser")

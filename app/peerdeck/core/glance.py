@@ -173,7 +173,7 @@ def _picture(compared: _Compared) -> dict[str, Any]:
     members = video[0][1] if video else {}
     fps = compared.per_s(video, "framesDecoded")
     return {
-        "fps": fps if fps is not None else _known(members, "framesPerSecond"),
+        "fps": fps if "framesDecoded" in members else _known(members, "framesPerSecond"),
         "frames_decoded": _total(video, "framesDecoded"),
         "width": int(number(members, "frameWidth")),
         "height": int(number(members, "frameHeight")),
@@ -195,7 +195,7 @@ def _sent(compared: _Compared) -> dict[str, Any]:
     video = [stream for stream in main if stream[1].get("kind") == "video"]
     members = video[0][1] if video else {}
     return {
-        "out_fps": compared.per_s(video, "framesEncoded"),
+        "out_fps": compared.per_s(video, "framesSent"),
         "out_frames": _total(video, "framesEncoded"),
         "out_width": int(number(members, "frameWidth")),
         "out_height": int(number(members, "frameHeight")),

@@ -6,21 +6,15 @@ gives all media and the data channel the transport of the first transceiver.
 """
 
 from peerdeck.engine.aiortc_adapter.peer_internals import (
-    InboundTotals,
     PeerInternals,
-    Traffic,
     address_text,
     codec_names,
-    inbound_totals,
 )
 from peerdeck.engine.aiortc_adapter.private import PRIVATE
 
 __all__ = [
     "PRIVATE",
-    "InboundTotals",
     "PeerInternals",
-    "Traffic",
     "address_text",
     "codec_names",
-    "inbound_totals",
 ]

@@ -2,49 +2,20 @@
 
 import asyncio
 import ssl
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from aioice import stun
 from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol
 from aioice.turn import TurnTransport
-from aiortc import RTCIceCandidate, RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
+from aiortc import RTCIceCandidate, RTCPeerConnection, RTCRtpTransceiver
 from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtp import is_rtcp
 
 from peerdeck.core.rtc_stats import Value
 from peerdeck.core.stats import CandidatePair
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT, Gathering
+from peerdeck.engine.aiortc_adapter.measuring import Measuring
 from peerdeck.engine.tasks import TaskSet
-
-_RTT_RETRANSMISSIONS = 1  # 0.5 s, then 1 s more
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Totals of RTP and RTCP as they were before encryption, headers included."""
-
-    bytes_received: int = 0
-    bytes_sent: int = 0
-    rtp_packets_received: int = 0
-    rtp_packets_sent: int = 0
-    rtcp_packets_received: int = 0
-    rtcp_packets_sent: int = 0
-    packets_by_type: Counter[int] = field(default_factory=Counter)  # received, by payload type
-
-
-@dataclass(frozen=True, slots=True)
-class InboundTotals:
-    """Of all RTP streams of one receiver. jitter_s: of its busiest stream, None without one."""
-
-    packets_received: int = 0
-    packets_lost: int = 0
-    packets_expected: int = 0
-    jitter_s: float | None = None
 
 
 class PeerInternals:
@@ -52,11 +23,9 @@ class PeerInternals:
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         self._connection = connection
-        first = connection.getTransceivers()[0]
-        self._dtls: RTCDtlsTransport = first.receiver.transport
+        self._dtls = transport_of(connection)
         self._ice: Connection = self._dtls.transport.iceGatherer._connection
-        self.traffic = Traffic()
-        _count(self._dtls, self.traffic)
+        self._measuring = Measuring(connection, self._dtls)
 
     @property
     def datagrams_received(self) -> int:
@@ -106,29 +75,13 @@ class PeerInternals:
     async def measure_rtt(self) -> float | None:
         """Seconds of one STUN exchange over the selected pair (a consent check, RFC 7675 §5.1).
 
-        None without a pair, or when two requests stay unanswered (1.5 s).
+        None without a pair, or when three requests stay unanswered (1.5 s).
         """
-        pair = self._ice._nominated.get(COMPONENT)
-        if pair is None or self._ice.remote_password is None:
-            return None
-        request = self._ice.build_request(pair, nominate=False)
-        started = time.perf_counter()
-        try:
-            await pair.protocol.request(
-                request,
-                pair.remote_addr,
-                integrity_key=self._ice.remote_password.encode(),
-                retransmissions=_RTT_RETRANSMISSIONS,
-            )
-        except stun.TransactionFailed:
-            pass  # a refusal is an answer, too
-        except (stun.TransactionError, OSError):
-            return None
-        return time.perf_counter() - started
+        return await self._measuring.measure_rtt()
 
     def stats(self) -> dict[str, dict[str, Value]]:
         """The W3C's stats objects by their ids, which stay the same over the peer's life."""
-        return {"P": {"type": "peer-connection"}}
+        return dict(self._measuring.objects())
 
     async def close(self, timeout_s: float) -> None:
         """Closes the connection; a TURN server that does not answer is given `timeout_s`."""
@@ -141,18 +94,13 @@ class PeerInternals:
                 _abort(protocol)
 
 
-def inbound_totals(receiver: RTCRtpReceiver) -> InboundTotals:
-    """getStats() keeps only the last SSRC; a stream and its retransmissions are two."""
-    streams = list(receiver._RTCRtpReceiver__remote_streams.values())  # type: ignore[attr-defined]
-    if not streams:
-        return InboundTotals()
-    busiest = max(streams, key=lambda stream: stream.packets_received)
-    return InboundTotals(
-        packets_received=sum(stream.packets_received for stream in streams),
-        packets_lost=sum(stream.packets_lost for stream in streams),
-        packets_expected=sum(stream.packets_expected for stream in streams),
-        jitter_s=busiest.jitter / busiest._clockrate,
-    )
+def transport_of(connection: RTCPeerConnection) -> RTCDtlsTransport:
+    """The one that is left when all is bundled. ValueError where there is nothing to carry yet."""
+    transceivers = connection.getTransceivers()
+    part = transceivers[0].receiver if transceivers else connection.sctp
+    if part is None:
+        raise ValueError("neither transceivers nor a data channel")
+    return part.transport
 
 
 def codec_names(transceiver: RTCRtpTransceiver) -> dict[int, str]:
@@ -166,38 +114,6 @@ def codec_names(transceiver: RTCRtpTransceiver) -> dict[int, str]:
 
 def address_text(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _count(dtls: RTCDtlsTransport, traffic: Traffic) -> None:
-    """Puts counting in front of the three methods that every RTP and RTCP packet passes."""
-    handle_rtp, handle_rtcp, send = (
-        dtls._handle_rtp_data,
-        dtls._handle_rtcp_data,
-        dtls._send_rtp,
-    )
-
-    def rtp_received(data: bytes, arrival_time_ms: int) -> Awaitable[None]:
-        traffic.bytes_received += len(data)
-        traffic.rtp_packets_received += 1
-        traffic.packets_by_type[data[1] & 0x7F] += 1
-        return handle_rtp(data, arrival_time_ms=arrival_time_ms)
-
-    def rtcp_received(data: bytes) -> Awaitable[None]:
-        traffic.bytes_received += len(data)
-        traffic.rtcp_packets_received += 1
-        return handle_rtcp(data)
-
-    def sent(data: bytes) -> Awaitable[None]:
-        traffic.bytes_sent += len(data)
-        if is_rtcp(data):
-            traffic.rtcp_packets_sent += 1
-        else:
-            traffic.rtp_packets_sent += 1
-        return send(data)
-
-    dtls._handle_rtp_data = rtp_received  # type: ignore[method-assign,assignment]
-    dtls._handle_rtcp_data = rtcp_received  # type: ignore[method-assign,assignment]
-    dtls._send_rtp = sent  # type: ignore[method-assign,assignment]
 
 
 def _abort(protocol: StunProtocol) -> None:

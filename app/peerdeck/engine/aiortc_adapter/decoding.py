@@ -1,0 +1,91 @@
+"""The decoding thread of one receiver, measured."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Any
+
+import av
+from aiortc import RTCRtpReceiver
+from aiortc.codecs import get_decoder
+from aiortc.codecs.base import Decoder
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from peerdeck.engine.aiortc_adapter.inbound import Inbound, MeasuredFrame
+
+_log = logging.getLogger(__name__)
+_Task = tuple[RTCRtpCodecParameters, MeasuredFrame]
+
+
+class Decoding:
+    """Takes the place of the queue between a receiver and its decoding thread.
+
+    aiortc's thread asks it for work and gets none but the end: what there is to do is done within
+    `get()`, by aiortc's decoders, so that it can be timed, and decoded frames reach the loop by one
+    callback instead of a task each. Every attribute of a stream has one thread that writes it.
+    """
+
+    def __init__(self, receiver: RTCRtpReceiver, loop: asyncio.AbstractEventLoop) -> None:
+        self._receiver = receiver
+        self._failed: threading.Event = receiver._RTCRtpReceiver__decoder_error  # type: ignore[attr-defined]
+        self._loop = loop
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._ending = False
+        self._codec = ""
+        self._decoder: Decoder | None = None
+
+    def put(self, task: _Task | None) -> None:
+        self._ending = self._ending or task is None
+        self._tasks.put(task)
+
+    def get(self) -> None:
+        """Until the end, for which aiortc's loop waits: what is still queued is let go then."""
+        while (task := self._tasks.get()) is not None:
+            if not self._ending:
+                self._decode(*task)
+        self._decoder = None
+
+    def _decode(self, codec: RTCRtpCodecParameters, encoded: MeasuredFrame) -> None:
+        if self._decoder is None or codec.name != self._codec:
+            self._decoder, self._codec = get_decoder(codec), codec.name
+        stream = encoded.stream
+        stream.decoder = stream.decoder or _implementation(self._decoder)
+        started = perf_counter()
+        try:
+            frames = self._decoder.decode(encoded)
+        except av.FFmpegError as error:
+            _log.info("a %s frame could not be decoded: %s", codec.name, error)
+            stream.undecodable += 1
+            self._failed.set()
+            return
+        now = perf_counter()
+        stream.decode_s += now - started
+        for frame in frames:
+            _measure(stream, frame, encoded, now)
+            self._hand_over(frame)
+
+    def _hand_over(self, frame: Any) -> None:
+        track = self._receiver._track
+        if track is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(track._queue.put_nowait, frame)
+
+
+def _measure(stream: Inbound, frame: Any, encoded: MeasuredFrame, now: float) -> None:
+    if isinstance(frame, av.VideoFrame):
+        # libvpx does not say so, but the first bit of its frames does (RFC 6386 §9.1).
+        key = bool(frame.key_frame) or (stream.decoder == "libvpx" and not encoded.data[0] & 1)
+        stream.pictures.shown(now, frame.width, frame.height, key=key)
+    elif isinstance(frame, av.AudioFrame):
+        stream.samples += frame.samples
+        stream.sample_rate = frame.sample_rate
+        stream.emitted += frame.samples
+        stream.waited_s += encoded.waited_s * frame.samples
+
+
+def _implementation(decoder: Decoder) -> str:
+    codec = getattr(decoder, "codec", None)
+    return str(getattr(codec, "name", ""))

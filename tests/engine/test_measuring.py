@@ -1,0 +1,245 @@
+"""What two of our peers measure of each other, in the W3C's names, types and units."""
+
+import asyncio
+import time
+
+import pytest
+from tests.engine.pairing import Picture, camera_and_microphone, paired
+
+from peerdeck.core.glance import glance
+
+
+def frames(report):
+    return max((m.get("framesDecoded", 0) for _, m in report.of("inbound-rtp")), default=0)
+
+
+async def test_both_ends_count_the_same_packets_and_bytes():
+    async with paired(camera_and_microphone()) as (viewer, camera):
+        await viewer.until(lambda: viewer.frames >= 20 and viewer.sounds >= 5)
+        for sender in camera.connection.getSenders():
+            await sender.stop()
+        camera.channel.send("that was all")
+        await viewer.until(lambda: viewer.messages)
+        for kind in ("video", "audio"):
+            sent = camera.one("outbound-rtp", kind=kind)
+            got = viewer.one("inbound-rtp", kind=kind)
+            assert got["ssrc"] == sent["ssrc"]
+            assert got["packetsReceived"] == sent["packetsSent"]
+            assert got["bytesReceived"] == sent["bytesSent"]
+            assert got["headerBytesReceived"] == sent["headerBytesSent"] >= 12 * sent["packetsSent"]
+            assert got["packetsLost"] == 0
+            assert got["mid"] == sent["mid"]
+        ours, theirs = viewer.one("transport"), camera.one("transport")
+        assert ours["bytesReceived"] == theirs["bytesSent"]
+        assert ours["packetsReceived"] == theirs["packetsSent"]
+
+
+async def test_frames_are_measured_from_encoder_to_decoder():
+    async with paired([Picture(320, 240)]) as (viewer, camera):
+        report = await viewer.seen(lambda report: frames(report) >= 30)
+        ((_, got),) = report.of("inbound-rtp")
+        sent = camera.one("outbound-rtp")
+        assert (got["frameWidth"], got["frameHeight"]) == (320, 240)
+        assert (sent["frameWidth"], sent["frameHeight"]) == (320, 240)
+        assert sent["framesEncoded"] >= sent["framesSent"] >= got["framesReceived"]
+        assert got["framesReceived"] >= got["framesDecoded"] >= 30
+        assert got["framesDropped"] == 0
+        assert got["keyFramesDecoded"] >= 1
+        assert sent["keyFramesEncoded"] >= got["keyFramesDecoded"]
+        assert 0 < got["totalDecodeTime"] / got["framesDecoded"] < 0.1
+        assert 0 < sent["totalEncodeTime"] / sent["framesEncoded"] < 0.1
+        assert got["jitterBufferEmittedCount"] == got["framesReceived"]
+        assert 0 <= got["jitterBufferDelay"] / got["framesReceived"] < 0.1
+        mean_s = got["totalInterFrameDelay"] / (got["framesDecoded"] - 1)
+        assert mean_s == pytest.approx(1 / 30, rel=0.3)
+        assert got["totalSquaredInterFrameDelay"] >= got["totalInterFrameDelay"] * mean_s * 0.99
+        assert 20 <= got["framesPerSecond"] <= 40
+        assert (got["decoderImplementation"], sent["encoderImplementation"]) == ("libvpx",) * 2
+        assert sent["targetBitrate"] > 100_000
+
+
+async def test_samples_of_sound_are_counted_with_the_time_they_waited():
+    async with paired(camera_and_microphone()) as (viewer, _):
+        await viewer.until(lambda: viewer.sounds >= 10)
+        got = viewer.one("inbound-rtp", kind="audio")
+        assert got["totalSamplesReceived"] >= 10 * 960
+        assert got["totalSamplesDuration"] == got["totalSamplesReceived"] / 48_000
+        # aiortc keeps four frames of 20 ms.
+        waited_s = got["jitterBufferDelay"] / got["jitterBufferEmittedCount"]
+        assert waited_s == pytest.approx(0.08, abs=0.03)
+        assert "framesDecoded" not in got
+        assert "concealedSamples" not in got
+
+
+async def test_each_end_tells_what_the_other_reports():
+    async with paired([Picture()]) as (viewer, camera):
+        await viewer.seen(lambda report: any(report.of("remote-outbound-rtp")))
+        await viewer.seen(
+            lambda _: any(
+                m["roundTripTimeMeasurements"] for _, m in camera.report().of("remote-inbound-rtp")
+            )
+        )
+        far, local = viewer.one("remote-outbound-rtp"), viewer.one("inbound-rtp")
+        assert far["ssrc"] == local["ssrc"]
+        assert 0 < far["packetsSent"] <= camera.one("outbound-rtp")["packetsSent"]
+        assert far["reportsSent"] >= 1
+        assert abs(far["remoteTimestamp"] - 1000 * time.time()) < 3000
+        said = camera.one("remote-inbound-rtp")
+        assert said["packetsLost"] == 0
+        assert said["fractionLost"] == 0
+        assert 0 <= said["jitter"] < 0.1
+        assert 0 <= said["roundTripTime"] < 0.2
+        assert said["totalRoundTripTime"] >= said["roundTripTime"]
+        assert camera.one("outbound-rtp")["remoteId"] in camera.report().objects
+        assert said["localId"] in camera.report().objects
+
+
+async def test_messages_are_counted_and_empty_ones_have_no_bytes():
+    async with paired() as (viewer, camera):
+        for message in ("grüße", b"\x00\x01", "", b""):
+            viewer.channel.send(message)
+        await camera.until(lambda: len(camera.messages) == 4)
+        sent, got = viewer.one("data-channel"), camera.one("data-channel")
+        assert (sent["messagesSent"], sent["bytesSent"]) == (4, 9)
+        assert (got["messagesReceived"], got["bytesReceived"]) == (4, 9)
+        assert (sent["label"], sent["state"], sent["dataChannelIdentifier"]) == ("data", "open", 1)
+        assert camera.one("peer-connection")["dataChannelsOpened"] == 1
+
+
+async def test_a_peer_with_data_alone_has_a_path_and_a_transport():
+    async with paired() as (viewer, _):
+        assert await viewer.internals.measure_rtt() < 1
+        report = viewer.report()
+        stats = glance(None, report)
+        assert stats.pair.path == "host/udp"
+        assert stats.rtt_ms > 0
+        assert stats.bytes_received > 0
+        assert not list(report.of("inbound-rtp"))
+
+
+async def test_the_transport_tells_what_the_handshake_agreed_on():
+    async with paired() as (viewer, camera):
+        transport = viewer.one("transport")
+        assert transport["dtlsState"] == "connected"
+        assert transport["iceState"] == "completed"
+        assert {transport["dtlsRole"], camera.one("transport")["dtlsRole"]} == {"server", "client"}
+        assert transport["iceRole"] == "controlling"
+        assert transport["tlsVersion"] in {"FEFD", "FEFC"}
+        assert transport["dtlsCipher"].startswith("TLS_")
+        assert transport["srtpCipher"].startswith("SRTP_")
+        objects = viewer.report().objects
+        ours, theirs = (objects[transport[f"{s}CertificateId"]] for s in ("local", "remote"))
+        assert ours["fingerprint"] == next(
+            f.value
+            for f in viewer.internals._dtls.getLocalParameters().fingerprints
+            if f.algorithm == "sha-256"
+        )
+        assert theirs["fingerprint"] == camera.report().objects[
+            camera.one("transport")["localCertificateId"]
+        ]["fingerprint"]
+
+
+async def test_the_selected_pair_carries_what_the_transport_counts_and_others_nothing():
+    async with paired([Picture()]) as (viewer, _):
+        await viewer.until(lambda: viewer.frames >= 5)
+        await viewer.internals.measure_rtt()
+        report = viewer.report()
+        (transport,) = (m for _, m in report.of("transport"))
+        selected = report.objects[transport["selectedCandidatePairId"]]
+        assert (selected["state"], selected["nominated"]) == ("succeeded", True)
+        assert selected["bytesReceived"] == transport["bytesReceived"]
+        assert selected["packetsSent"] == transport["packetsSent"]
+        assert selected["requestsSent"] == selected["responsesReceived"] >= 2
+        assert selected["consentRequestsSent"] == selected["requestsSent"] - 1
+        assert selected["currentRoundTripTime"] <= selected["totalRoundTripTime"]
+        assert abs(selected["lastPacketReceivedTimestamp"] / 1000 - time.time()) < 5
+        assert transport["selectedCandidatePairChanges"] == 1
+        others = [m for n, m in report.of("candidate-pair") if m is not selected]
+        assert all(m["bytesSent"] == m["bytesReceived"] == 0 for m in others)
+        local = report.objects[selected["localCandidateId"]]
+        assert (local["candidateType"], local["protocol"]) == ("host", "udp")
+        assert local["usernameFragment"] == transport["iceLocalUsernameFragment"]
+        assert report.objects[selected["remoteCandidateId"]]["isRemote"] is True
+
+
+async def test_ids_stay_and_what_was_counted_outlives_the_connection():
+    async with paired([Picture()]) as (viewer, _):
+        await viewer.until(lambda: viewer.frames >= 5)
+        before = viewer.report()
+        await viewer.until(lambda: viewer.frames >= 10)
+        await viewer.internals.close(1)
+        after = viewer.report()
+        assert before.objects.keys() <= after.objects.keys()
+        for name, members in before.objects.items():
+            for member, value in members.items():
+                if member.endswith(("Received", "Sent", "Decoded")):
+                    assert after.objects[name][member] >= value
+
+
+async def test_references_name_objects_of_the_same_report():
+    async with paired(camera_and_microphone()) as (viewer, camera):
+        await viewer.until(lambda: viewer.frames >= 5 and viewer.sounds >= 5)
+        for end in (viewer, camera):
+            objects = end.report().objects
+            for members in objects.values():
+                for member, value in members.items():
+                    if member.endswith("Id"):
+                        assert value in objects, member
+
+
+async def test_unanswered_questions_about_the_round_trip_end(monkeypatch):
+    async with paired() as (viewer, _):
+        pair = viewer.internals._ice._nominated[1]
+        asked = []
+        pair.protocol.send_stun = lambda message, addr: asked.append(message)
+        started = time.perf_counter()
+        assert await viewer.internals.measure_rtt() is None
+        assert 1.4 < time.perf_counter() - started < 3
+        assert len({message.transaction_id for message in asked}) == 3
+        assert not pair.protocol.transactions
+
+
+async def test_a_slow_answer_is_told_from_a_late_one():
+    """The first question is lost: the round trip is that of the second."""
+    async with paired() as (viewer, _):
+        protocol = viewer.internals._ice._nominated[1].protocol
+        send, asked = protocol.send_stun, []
+
+        def lossy(message, addr):
+            asked.append(message)
+            if len(asked) > 1:
+                send(message, addr)
+
+        protocol.send_stun = lossy
+        assert await viewer.internals.measure_rtt() < 0.4
+        assert len(asked) == 2
+
+
+def lose(every, dtls):
+    """Every so many-th RTP packet that arrives is lost."""
+    handle, count = dtls._handle_rtp_data, 0
+
+    def lossy(data, arrival_time_ms):
+        nonlocal count
+        count += 1
+        if count % every:
+            return handle(data, arrival_time_ms=arrival_time_ms)
+        return asyncio.sleep(0)
+
+    dtls._handle_rtp_data = lossy
+
+
+async def test_losses_are_asked_for_again_and_counted_on_both_sides():
+    def tamper(viewer, camera):
+        lose(10, viewer.internals._dtls)
+
+    async with paired([Picture(640, 480)], before=tamper) as (viewer, camera):
+        await viewer.seen(lambda report: frames(report) >= 45)
+        got, sent = viewer.one("inbound-rtp"), camera.one("outbound-rtp")
+        assert got["packetsLost"] > 0
+        assert got["nackCount"] > 0
+        assert abs(sent["nackCount"] - got["nackCount"]) <= 1
+        assert sent["retransmittedPacketsSent"] > 0
+        assert sent["retransmittedBytesSent"] > 0
+        assert got["retransmittedPacketsReceived"] > 0
+        assert got["rtxSsrc"] == sent["rtxSsrc"]
