@@ -30,6 +30,15 @@ async def echo_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     writer.close()
 
 
+async def connect_and_read(host: str, port: int) -> bytes:
+    async with asyncio.timeout(DEADLINE_S):
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+
+
 async def test_two_processes_carry_data_and_tell_it_as_json(chain, start):
     async with Server(echo_and_close) as server:
         made = await chain(SSH=server.port)
@@ -117,11 +126,8 @@ async def test_new_connections_are_refused_while_the_link_is_down_where_asked_fo
     assert service["host"] == "127.0.0.2"
     made.relay.suspend()
     await near.event("state", state="reconnecting")
-    reader, writer = await asyncio.open_connection("127.0.0.2", service["port"])
-    async with asyncio.timeout(DEADLINE_S):
-        with pytest.raises(ConnectionError):
-            await reader.read()
-    writer.close()
+    with pytest.raises(ConnectionError):  # amid connecting, or right after it
+        await connect_and_read("127.0.0.2", service["port"])
     await made.relay.resume()
     await near.event("state", state="ready")
     assert await near.stop() == 0

@@ -70,7 +70,8 @@ class Tunnel:
         self._outgoing: list[bytes] = []
         self._streams: dict[str, Stream] = {}
         self._broken: dict[str, int] = {}  # streams that the loss of a link ended, by service
-        # Bulk comes in rows of messages that differ in their payload alone.
+        # Bulk, and the words of a terminal, come in rows that differ in their payload alone.
+        self._previous: Connection | None = None
         self._last_received: tuple[Connection, tuple[bytes, bytes]] | None = None
         self._last_header: tuple[Connection, bytes] | None = None  # of a payload of MAX_PAYLOAD
 
@@ -149,7 +150,7 @@ class Tunnel:
         return header
 
     def _forget_last(self) -> None:
-        self._last_received = self._last_header = None
+        self._last_received = self._last_header = self._previous = None
 
     def reset(self, connection: Connection) -> None:
         """Our end of the connection is over. One that is not open (any more) is ignored."""
@@ -220,8 +221,9 @@ class Tunnel:
         if connection_id not in stream.open or not message.payload:
             return closed
         connection = Connection(service, stream.stream_id, connection_id)
-        if len(message.payload) >= _BULK:
+        if len(message.payload) >= _BULK or self._previous == connection:
             self._last_received = connection, data_shape(message, whole)
+        self._previous = connection
         return [*closed, DataReceived(connection, message.payload)]
 
     def _peer_writes(self, service: str, stream: Stream, message: Message) -> list[Event]:

@@ -17,16 +17,21 @@ class Limits:
     half_closed_s, half_closed: how long, and how many, connections whose client has finished
     sending still wait for answers. flush_s: how long a closed connection may deliver what it has.
     stall_s: after that a local socket that takes nothing is cut, where it holds up others.
-    silent_s, unheard_s: from the first bytes into a tunnel without any answer to a hint, and to
-    another try as V1. dial_attempts, dial_delay_s: for a target that refuses. attempts: how often
-    in a row a lost link is tried again before the proxy gives up, None without end. held 0:
-    connections that come while the link is down are refused.
+    leisure_s: how much later that is done what nobody waits for. silent_s, unheard_s: from the
+    first bytes into a tunnel without any answer to a hint, and to another try as V1.
+    dial_attempts, dial_delay_s: for a target that refuses; bind_attempts, bind_delay_s: for a port
+    that is taken. accept_rest_s: how long connections wait that cannot be accepted, for want of
+    descriptors. attempts: how often in a row a lost link is tried again before the proxy gives up,
+    None without end. held 0: connections that come while the link is down are refused.
     """
 
     connect_s: float = 15.0
     dial_s: float = 10.0
     dial_attempts: int = 1
     dial_delay_s: float = 1.0
+    bind_attempts: int = 1
+    bind_delay_s: float = 1.0
+    accept_rest_s: float = 1.0
     attempts: int | None = None
     ping_s: float = 20.0
     dead_after: int = 3
@@ -43,6 +48,7 @@ class Limits:
     half_closed: int = 64
     flush_s: float = 30.0
     stall_s: float = 30.0
+    leisure_s: float = 0.002
     silent_s: float = 5.0
     unheard_s: float = 15.0
     close_s: float = 0.5

@@ -6,6 +6,7 @@ import struct
 import sys
 from typing import Protocol, cast
 
+from peerdeck.engine.tunnel.sockets import AT_ONCE, Settling
 from peerdeck.protocol.frames import Buffer
 from peerdeck.protocol.tunnel_events import Connection
 
@@ -25,7 +26,7 @@ class Board(Protocol):
     def caught_up(self, local: "LocalConnection") -> None: ...
 
 
-class LocalConnection(asyncio.BufferedProtocol):
+class LocalConnection(asyncio.BufferedProtocol, Settling):
     """identity: None before it has a place in the tunnel, and again when it has none any more."""
 
     def __init__(
@@ -71,7 +72,8 @@ class LocalConnection(asyncio.BufferedProtocol):
         # WORKAROUND: asyncio of Python 3.11.2 (Debian 12) and aiofastnet 1.2 begin to read after
         # connection_made() even where that has paused or aborted. Goes when both do not.
         self._new = cast("asyncio.Transport", transport)
-        self._loop.call_soon(self.begin)
+        if not AT_ONCE:
+            self._loop.call_soon(self.begin)
 
     def begin(self) -> None:
         """The socket is there and its transport has settled; idempotent."""

@@ -11,8 +11,6 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 
-import aiofastnet
-
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import (
     ConnectionEvent,
@@ -32,6 +30,7 @@ from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link, open_link
 from peerdeck.engine.tunnel.ports import Ports
 from peerdeck.engine.tunnel.silence import Silence, VersionTrial
+from peerdeck.engine.tunnel.sockets import attach
 from peerdeck.engine.tunnel.switchboard import Switchboard
 from peerdeck.protocol.frames import MAX_STREAM_ID
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
@@ -106,7 +105,7 @@ class TunnelProxy:
         self._services: tuple[str, ...] = ()
         self._link: Link | None = None
         self._board: Switchboard | None = None
-        self._ports = Ports()
+        self._ports = Ports(limits)
         self._tasks = TaskSet(f"tunnel {mode.value}")
         self._announced: asyncio.Future[tuple[str, ...]] | None = None
         self._ended = asyncio.Event()
@@ -123,7 +122,7 @@ class TunnelProxy:
             self._limits,
             on_silent=lambda: self._trial.silent(len(self._services)),
             on_unheard=self._unheard,
-            on_heard=self._trial.heard,
+            on_heard=self._heard,
         )
         self._board = Switchboard(
             self._machine(), self._limits, self._tasks, self._announce, self._ledger, silence
@@ -146,9 +145,7 @@ class TunnelProxy:
         try:
             link = await self._connect(board)
             if self._mode is Mode.SOURCE and self._open_ports:
-                await self._ports.open(
-                    self._listen, self._bind or _LOCAL, board.accept, self._limits.backlog
-                )
+                await self._ports.open(self._listen, self._bind or _LOCAL, board.accept)
         except TunnelError as error:
             await self._fail(error)
             return
@@ -179,9 +176,7 @@ class TunnelProxy:
         if len(names) != 1:
             offered = ", ".join(self._services)
             raise UnusableServices(f"one of the tunnel's services must be named: {offered}")
-        board = self._board
-        loop = asyncio.get_running_loop()
-        await aiofastnet.create_connection(loop, lambda: board.accept(names[0]), sock=client)
+        await attach(client, self._board.accept(names[0]))
 
     def snapshot(self) -> TunnelLink:
         traffic = self._board.traffic if self._board is not None else {}
@@ -213,6 +208,10 @@ class TunnelProxy:
         tried = self._trial.version
         if self._trial.unheard(len(self._services)) and self._link is not None:
             self._link.fail(f"the device does not answer in version {tried.value}")
+
+    def _heard(self) -> None:
+        if self._board is not None:
+            self._trial.heard(self._board.machine)
 
     async def _connect(self, board: Switchboard) -> Link:
         """Opens a link and waits for its services. Raises TunnelError."""

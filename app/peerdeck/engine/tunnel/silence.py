@@ -84,10 +84,11 @@ class VersionTrial:
             self.hint = DeviceHint.TRYING_V1 if self._may_try(services) else DeviceHint.SILENT
             self._on_change()
 
-    def heard(self) -> None:
+    def heard(self, machine: SourceTunnel | DestinationTunnel) -> None:
         """The device has answered."""
-        self.hint = DeviceHint.NONE
-        self._on_change()
+        before, self.hint = self.hint, DeviceHint.NONE
+        if self.shown(machine) is not before:
+            self._on_change()
 
     def shown(self, machine: SourceTunnel | DestinationTunnel) -> DeviceHint:
         """What there is to say now: in which version a device speaks may show later only."""

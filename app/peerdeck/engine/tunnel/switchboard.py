@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.tunnel.dialer import Dialer
@@ -12,7 +13,7 @@ from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
 from peerdeck.engine.tunnel.silence import Silence
-from peerdeck.engine.tunnel.waiting import HalfClosed, SlowReaders, Turns
+from peerdeck.engine.tunnel.waiting import HalfClosed, Leisure, SlowReaders, Turns
 from peerdeck.protocol.frames import MAX_PAYLOAD
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import (
@@ -58,7 +59,8 @@ class Switchboard:
         self.dialer = Dialer(limits, tasks, on_failed=self.lost)
         self._held: deque[LocalConnection] = deque()
         self._turns = Turns(limits.small_bytes)
-        self._half_closed = HalfClosed(limits, self._end)
+        self._half_closed = HalfClosed(limits, self._end_at_leisure)
+        self._leisure = Leisure(limits.leisure_s)
         self._slow = SlowReaders(
             limits,
             on_first=lambda: self._receive(False),
@@ -136,8 +138,10 @@ class Switchboard:
         if local is None:
             return
         self._detach(local)
-        if event.orderly:
+        if event.orderly and isinstance(self.machine, SourceTunnel):
             local.finish(self._limits.flush_s)
+        elif event.orderly:
+            self._leisure.do(partial(local.finish, self._limits.flush_s))  # the client is gone
         else:
             self._abort(local)
 
@@ -186,11 +190,13 @@ class Switchboard:
         self.traffic[local.service].bytes_up += size
         header = self.machine.data_header(local.identity, size)
         if size == MAX_PAYLOAD:  # bulk: masked and sent from where it lies
+            self._flush()
             start = HEAD_ROOM - len(header)
             self._buffer[start:HEAD_ROOM] = header
             self._link.send_from(self._buffer, start)
         else:
-            self._link.send(header + self._payload[:size])
+            before = self.machine.data_to_send()  # its own start, it may be
+            self._link.send(b"".join((before, header, self._payload[:size])))
         if self._link.blocked:
             self._turns.count(local, size)
 
@@ -262,7 +268,9 @@ class Switchboard:
             return
         local.identity = identity
         self._by_identity[identity] = local
-        self._flush()
+        # Most clients speak first: one frame carries the start and their first words, which are
+        # read in the next turn.
+        self._loop.call_soon(self._loop.call_soon, self._flush)
         if local.is_half_closed:
             self.finished_sending(local)
 
@@ -271,13 +279,16 @@ class Switchboard:
         self._by_identity[identity] = local
         self.dialer.start(local)
 
-    def _end(self, local: LocalConnection) -> None:
+    def _end_at_leisure(self, local: LocalConnection) -> None:
+        self._end(local, at_leisure=True)
+
+    def _end(self, local: LocalConnection, *, at_leisure: bool = False) -> None:
         """Our side of a connection is over: tells the peer, lets the local socket finish."""
         identity = local.identity
         if identity is not None:
             self._by_identity.pop(identity, None)
             self.machine.reset(identity)
-            self._flush()
+            self._leisure.do(self._flush) if at_leisure else self._flush()
             self._detach(local)
             local.finish(self._limits.flush_s)
         elif local in self._held:
@@ -301,6 +312,7 @@ class Switchboard:
 
     def hang_up(self) -> None:
         """Tells the peer that every stream is over and aborts every local connection."""
+        self._leisure.end()
         self.machine.reset_all()
         self._flush()
         for local in tuple(self._locals):

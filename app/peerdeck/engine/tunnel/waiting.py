@@ -137,3 +137,29 @@ class Turns:
     def clear(self) -> None:
         self._waiting.clear()
         self._ahead.clear()
+
+
+class Leisure:
+    """What nobody waits for is done together, `delay_s` later: what somebody waits for goes first.
+
+    The ends of connections whose client is gone, above all: they cost as much as a beginning.
+    """
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._deeds: list[Callable[[], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def do(self, deed: Callable[[], None]) -> None:
+        self._deeds.append(deed)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._delay_s, self.end)
+
+    def end(self) -> None:
+        """Does at once what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deeds, self._deeds = self._deeds, []
+        for deed in deeds:
+            deed()
