@@ -7,6 +7,7 @@ import pytest
 from tests.engine.pairing import Picture, camera_and_microphone, paired
 
 from peerdeck.core.glance import glance
+from peerdeck.core.stats_definitions import definition_of
 
 
 def frames(report):
@@ -134,9 +135,10 @@ async def test_the_transport_tells_what_the_handshake_agreed_on():
             for f in viewer.internals._dtls.getLocalParameters().fingerprints
             if f.algorithm == "sha-256"
         )
-        assert theirs["fingerprint"] == camera.report().objects[
-            camera.one("transport")["localCertificateId"]
-        ]["fingerprint"]
+        assert (
+            theirs["fingerprint"]
+            == camera.report().objects[camera.one("transport")["localCertificateId"]]["fingerprint"]
+        )
 
 
 async def test_the_selected_pair_carries_what_the_transport_counts_and_others_nothing():
@@ -243,3 +245,40 @@ async def test_losses_are_asked_for_again_and_counted_on_both_sides():
         assert sent["retransmittedBytesSent"] > 0
         assert got["retransmittedPacketsReceived"] > 0
         assert got["rtxSsrc"] == sent["rtxSsrc"]
+        told_of(viewer, camera)
+
+
+TYPES = {"text": str, "flag": bool}
+
+
+def told_of(*ends):
+    """Everything that is emitted is defined, and is what its definition says."""
+    for end in ends:
+        for members in end.report().objects.values():
+            for member, value in members.items():
+                found = definition_of(members["type"], member)
+                assert found.words, (members["type"], member)
+                if found.kind in TYPES:
+                    assert type(value) is TYPES[found.kind], (members["type"], member)
+                else:
+                    assert type(value) in {int, float}, (members["type"], member)
+                    whole = found.kind == "counter" and not found.unit.startswith("s")
+                    assert not whole or type(value) is int, (members["type"], member)
+
+
+async def test_every_member_is_defined_and_of_its_type():
+    async with paired(camera_and_microphone()) as (viewer, camera):
+        viewer.channel.send("x")
+        await viewer.internals.measure_rtt()
+        await viewer.seen(lambda report: any(report.of("remote-outbound-rtp")))
+        told_of(viewer, camera)
+    told_of(viewer, camera)
+
+
+async def test_all_this_costs_little():
+    """200 samples; a data-only peer is to cost less than a millisecond a second."""
+    async with paired() as (viewer, _):
+        started = time.process_time()
+        for _ in range(200):
+            viewer.report()
+        assert (time.process_time() - started) / 200 < 0.001
