@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 
 from peerdeck.core.ice import IceServer, IceUri
+from peerdeck.core.join import JoinOptions
+from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.secret import Secret
+from peerdeck.engine.attempt import Limits
 from peerdeck.engine.viewer import ViewerSession
 from peerdeck.localcloud.camera import DemoCamera
 from peerdeck.localcloud.cloud import LocalCloud
@@ -81,9 +84,10 @@ class Join:
 
     def __init__(self, session: ViewerSession, changed: asyncio.Event) -> None:
         self.session = session
+        self.log = session._peer_log
         self.changed = changed
         self.framed = asyncio.Event()
-        session.on_frame = self.framed.set
+        session.watch_frames(self.framed.set)
         self.task = asyncio.get_running_loop().create_task(session.run(), name="test/join")
 
     async def until(self, condition: Callable[[ViewerSession], object]) -> None:
@@ -172,21 +176,29 @@ class Channel:
         *,
         open_signaling: Callable[[], Awaitable[str]] | None = None,
         ice_servers: Sequence[IceServer] | None = None,
-        **options: Any,
+        **rest: Any,
     ) -> Join:
-        client_id = f"viewer-{len(self.joins)}-{secrets.token_hex(3)}"
-
+        """rest: fields of JoinOptions and Limits, and arguments of ViewerSession."""
         changed = asyncio.Event()
+        servers = self.ice_servers() if ice_servers is None else ice_servers
 
-        async def signed() -> str:
-            return self.url(client_id)
+        async def signed(client_id: str) -> str:
+            return self.url(client_id) if open_signaling is None else await open_signaling()
 
+        async def fetched(_: str) -> Sequence[IceServer]:
+            return servers
+
+        named = {x.name for x in fields(JoinOptions)} & rest.keys()
+        limited = {x.name for x in fields(Limits)} & rest.keys()
         session = ViewerSession(
-            client_id=client_id,
-            open_signaling=open_signaling or signed,
-            ice_servers=self.ice_servers() if ice_servers is None else ice_servers,
+            options=JoinOptions(**{name: rest.pop(name) for name in named}),
+            log=SessionLog(),
+            new_client_id=lambda: f"viewer-{len(self.joins)}-{secrets.token_hex(3)}",
+            open_signaling=signed,
+            ice_servers=fetched,
             on_change=changed.set,
-            **options,
+            limits=Limits(**{name: rest.pop(name) for name in limited}),
+            **rest,
         )
         joined = Join(session, changed)
         self.joins.append(joined)

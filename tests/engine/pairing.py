@@ -43,7 +43,7 @@ class End:
     """One of the two. frames: decoded ones that came. On `changed`: a frame or a message."""
 
     def __init__(self) -> None:
-        self.connection = RTCPeerConnection(rtc_configuration([]))
+        self.connection = RTCPeerConnection(rtc_configuration())
         self.tasks = TaskSet("test-end")
         self.channel: RTCDataChannel | None = None
         self.messages: list[str | bytes] = []

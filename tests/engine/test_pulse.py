@@ -42,13 +42,11 @@ async def running(monkeypatch):
     monkeypatch.setattr(pulse, "INTERVAL_S", 0.02)
     peer = Peer()
     beat = Pulse(peer, lost_after_s=0.2, clock=time.monotonic)
-    loop = asyncio.get_running_loop()
     peer.answers = True
-    measuring, watching = loop.create_task(beat.measure()), loop.create_task(beat.watch())
+    watching = asyncio.get_running_loop().create_task(beat.watch())
     yield peer, beat, watching
-    for task in (measuring, watching):
-        task.cancel()
-    await asyncio.gather(measuring, watching, return_exceptions=True)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
 
 
 async def lost(watching):
@@ -74,3 +72,28 @@ async def test_a_peer_that_sends_is_there_although_it_does_not_answer(running):
     assert not watching.done()
     peer.sends = False
     await lost(watching)
+
+
+async def test_a_loop_that_stood_still_is_no_loss():
+    """Nobody listened meanwhile; what came is read right after."""
+    stood_still_s = [0.0]
+    peer = Peer()
+    beat = Pulse(peer, lost_after_s=1.0, clock=lambda: time.monotonic() + stood_still_s[0])
+    watching = asyncio.get_running_loop().create_task(beat.watch())
+    await peer.asked_again(1)
+    stood_still_s[0] += 60.0
+    await peer.asked_again(2)
+    peer.answers = True
+    await peer.asked_again(1)
+    assert not watching.done()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_in_doubt_it_asks_at_every_tick(monkeypatch):
+    monkeypatch.setattr(pulse, "INTERVAL_S", 60.0)
+    peer = Peer()
+    beat = Pulse(peer, lost_after_s=0.4, clock=time.monotonic)
+    watching = asyncio.get_running_loop().create_task(beat.watch())
+    await lost(watching)
+    assert peer.times >= 3

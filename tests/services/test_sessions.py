@@ -31,7 +31,13 @@ async def test_join_shows_picture_telemetry_and_figures(console, arn):
     assert only(console.sessions.state.value).phase is Phase.JOINING
     (session,) = await until(
         console.sessions.state,
-        lambda s: s[0].stats and s[0].stats.fps and s[0].stats.rtt_ms and s[0].telemetry,
+        lambda s: (
+            s[0].stats
+            and s[0].stats.fps
+            and s[0].stats.rtt_ms
+            and s[0].stats.bitrate_in_bps
+            and s[0].telemetry
+        ),
     )
     assert session.phase is Phase.CONNECTED
     assert {step.name for step in session.steps} == set(STEPS)
@@ -114,7 +120,7 @@ async def test_text_comes_back_over_the_data_channel(console, arn):
 
 
 async def test_channel_without_master_is_said_so(console, monkeypatch):
-    monkeypatch.setattr("peerdeck.services.sessions.ANSWER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("peerdeck.services.engines.ANSWER_TIMEOUT_S", 1.0)
     console.sessions.join(await arn_of(console, "lobby"))
     (session,) = await until(console.sessions.state, lambda s: s[0].phase is Phase.FAILED)
     assert "No camera answered on lobby" in session.problem.title

@@ -54,6 +54,24 @@ class PeerFailed(PeerError):
         self.detail = detail
 
 
+class NoCandidates(PeerError):
+    """Nothing could be offered, or nothing of theirs used. rule: which one left none, in words."""
+
+    def __init__(self, rule: str, detail: str = "") -> None:
+        super().__init__(f"{rule}: {detail}" if detail else rule)
+        self.rule = rule
+        self.detail = detail
+
+
+class TurnUriUnusable(PeerError):
+    """The TURN URI that was asked for cannot be used from here; why: in words."""
+
+    def __init__(self, uri: str, why: str) -> None:
+        super().__init__(f"{uri}: {why}")
+        self.uri = uri
+        self.why = why
+
+
 class ChannelNotOpen(PeerError):
     """A text was to be sent before the data channel opened or after it closed."""
 
@@ -65,3 +83,27 @@ class MediaUnusable(PeerError):
         super().__init__(f"{where}: {why}")
         self.where = where
         self.why = why
+
+
+class ThrownOut(PeerError):
+    """Another master has connected to the channel: the newest wins. reason: the service's words."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "another master has connected to the channel")
+        self.reason = reason
+
+
+class AnswerNotDelivered(PeerError):
+    """Our answer did not reach the viewer: too large, or refused by the service. why: in words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class TooManyViewers(PeerError):
+    """An offer was left unanswered: `limit` viewers are being served."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} viewers are being served, which is the limit")
+        self.limit = limit

@@ -1,39 +1,30 @@
 """What aiortc can do with a list of ICE servers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
-    RTCIceServer,
     RTCIceTransportPolicy,
 )
 
 from peerdeck.core.ice import IceServer, IceUri
+from peerdeck.core.join import JoinOptions, PathPolicy
+from peerdeck.engine.errors import TurnUriUnusable
 
 
-def rtc_configuration(
-    servers: Sequence[IceServer], *, relay_only: bool = False
-) -> RTCConfiguration:
-    """Keeps the order: aiortc uses the first STUN and the first TURN URI and no other.
+def rtc_configuration(*, relay_only: bool = False, bundled: bool = True) -> RTCConfiguration:
+    """Without servers: Gathering asks them. None instead of a list would mean Google's STUN server.
 
-    Always a list, be it empty: with None aiortc would ask Google's STUN server.
+    bundled: one transport from the beginning, as an offering end wants it. An answering one follows
+    its offer. WORKAROUND: under MAX_BUNDLE aiortc 1.16 closes the one transport that there is where
+    the first of the bundle is not the first section. Goes when `setRemoteDescription` spares a
+    transport that is its own replacement.
     """
-    usable = []
-    for server in servers:
-        uris = [uri for uri in server.uris if is_usable(uri)]
-        if uris:
-            usable.append(
-                RTCIceServer(
-                    urls=[_text(uri) for uri in uris],
-                    username=server.username or None,
-                    credential=server.password.reveal() or None,
-                )
-            )
     policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
-    return RTCConfiguration(
-        iceServers=usable, iceTransportPolicy=policy, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE
-    )
+    bundle = RTCBundlePolicy.MAX_BUNDLE if bundled else RTCBundlePolicy.BALANCED
+    return RTCConfiguration(iceServers=[], iceTransportPolicy=policy, bundlePolicy=bundle)
 
 
 def is_usable(uri: IceUri) -> bool:
@@ -43,7 +34,44 @@ def is_usable(uri: IceUri) -> bool:
     return not (uri.scheme == "turns" and uri.transport != "tcp")
 
 
-def _text(uri: IceUri) -> str:
-    """RFC 7064 knows no transport for STUN; aiortc raises where one is given."""
-    plain = f"{uri.scheme}:{uri.host}:{uri.port}"
-    return f"{plain}?transport={uri.transport}" if uri.is_turn else plain
+def chosen(servers: Sequence[IceServer], options: JoinOptions) -> tuple[IceServer, ...]:
+    """Those that the policy and a forced TURN URI leave; the order stays.
+
+    A forced URI that is not among them takes the first TURN credentials: the service's are good for
+    all of its servers. Raises TurnUriUnusable.
+    """
+    if options.policy is PathPolicy.HOST:
+        return ()
+    stun = tuple(_only(servers, lambda uri: not uri.is_turn))
+    if options.policy is PathPolicy.STUN:
+        return stun
+    if options.policy is PathPolicy.RELAY:
+        stun = ()
+    if not options.ice_uri:
+        return (*stun, *_only(servers, lambda uri: uri.is_turn))
+    return (*stun, _forced(servers, IceUri.parse(options.ice_uri)))
+
+
+def check_forced(options: JoinOptions) -> None:
+    """Raises TurnUriUnusable: before anything is asked of anybody."""
+    if options.ice_uri:
+        uri = IceUri.parse(options.ice_uri)
+        if uri.is_secure and uri.transport == "udp":
+            raise TurnUriUnusable(uri.text, "this console does not speak TURN over DTLS")
+        if not is_usable(uri):
+            raise TurnUriUnusable(uri.text, "this console cannot use a literal IPv6 address here")
+
+
+def _forced(servers: Sequence[IceServer], uri: IceUri) -> IceServer:
+    with_turn = [server for server in servers if any(u.is_turn for u in server.uris)]
+    exact = [s for s in with_turn if any(u.text == uri.text for u in s.uris)]
+    if not with_turn:
+        raise TurnUriUnusable(uri.text, "the channel's ICE configuration has no TURN credentials")
+    return replace((exact or with_turn)[0], uris=(uri,))
+
+
+def _only(servers: Sequence[IceServer], wanted: Callable[[IceUri], bool]) -> Iterator[IceServer]:
+    for server in servers:
+        uris = tuple(uri for uri in server.uris if wanted(uri))
+        if uris:
+            yield replace(server, uris=uris)

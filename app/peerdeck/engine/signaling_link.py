@@ -5,8 +5,10 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from peerdeck.engine.signaling import SignalingRefused, SignalingSocket, SignalingUnreachable
+from peerdeck.engine.signaling_diary import SignalingDiary
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.protocol.signaling import Kind, SignalingMessage
 
@@ -21,11 +23,22 @@ _DRAIN_S = 5.0
 _MAX_WAITING = 64
 
 
+@dataclass(frozen=True, slots=True)
+class SocketEnd:
+    """How a socket ended that was not ours to end. code: of the WebSocket, 1006 where none came."""
+
+    code: int
+    reason: str
+    age_s: float
+
+
 class SignalingLink:
     """Call `open()`, then keep `run()` going; `on_message` gets every message but GO_AWAY.
 
     state: "open", "reconnecting" or "closed". open_url: returns a freshly signed URL; whatever it
-    raises goes to the caller of `open()`, and means another try later while reconnecting.
+    raises goes to the caller of `open()`, and means another try later while reconnecting. diary: is
+    told everything; name: the client id, for it. on_drop: a socket is gone; what it raises ends
+    `run()` instead of a new connection.
     """
 
     def __init__(
@@ -38,11 +51,17 @@ class SignalingLink:
         max_age_s: float = MAX_AGE_S,
         max_idle_s: float = MAX_IDLE_S,
         tls: ssl.SSLContext | None = None,
+        diary: SignalingDiary | None = None,
+        name: str = "",
+        on_drop: Callable[[SocketEnd], None] = lambda _: None,
     ) -> None:
         self.state = "closed"
         self.reconnects = 0
         self._open_url = open_url
+        self._diary = diary or SignalingDiary([], clock)
+        self._name = name
         self._tls = tls
+        self._on_drop = on_drop
         self._on_message = on_message
         self._on_state = on_state
         self._clock = clock
@@ -69,7 +88,11 @@ class SignalingLink:
                 raise RuntimeError("open() comes first")
             dropped = await self._read(socket)
             if dropped:
+                self._diary.closed(_close_words(socket))
+                age_s = self._clock() - self._opened_at
+                end = SocketEnd(socket.close_code or 1006, socket.close_reason, age_s)
                 await socket.aclose()
+                self._on_drop(end)
                 self._enter("reconnecting")
             # The newest connection of a client id wins: the old one is read until it is thrown out.
             await self._reconnect()
@@ -82,31 +105,42 @@ class SignalingLink:
             self._waiting.append(message)
             return
         try:
-            await self._socket.send(message)
+            await self._send(self._socket, message)
         except ConnectionError:
             self._waiting.append(message)
-        else:
-            self._used_at = self._clock()
 
     async def aclose(self) -> None:
         """Idempotent; at most half a second for each socket."""
         await self._tasks.aclose()
-        if self._socket is not None:
-            await self._socket.aclose()
-            self._socket = None
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            if not socket.closed:
+                self._diary.closed("by us")
+            await socket.aclose()
         self._enter("closed")
 
     async def _connect(self) -> None:
-        self._socket = await SignalingSocket.open(await self._open_url(), tls=self._tls)
+        try:
+            socket = await SignalingSocket.open(await self._open_url(), tls=self._tls)
+        except (SignalingRefused, SignalingUnreachable) as error:
+            self._diary.failed(error)
+            raise
+        self._socket = socket
+        self._diary.opened(self._name)
         self._opened_at = self._used_at = self._clock()
         self._enter("open")
         while self._waiting:
             message = self._waiting.popleft()
             try:
-                await self._socket.send(message)
+                await self._send(socket, message)
             except ConnectionError:
                 self._waiting.appendleft(message)
                 return
+
+    async def _send(self, socket: SignalingSocket, message: SignalingMessage) -> None:
+        await socket.send(message)
+        self._diary.sent(message)
+        self._used_at = self._clock()
 
     async def _reconnect(self) -> None:
         delay_s = 0.0
@@ -141,6 +175,7 @@ class SignalingLink:
             if message is None:
                 return True
             self._used_at = self._clock()
+            self._diary.received(message)
             if message.kind is Kind.GO_AWAY:
                 return False
             self._on_message(message)
@@ -149,6 +184,7 @@ class SignalingLink:
         try:
             async with asyncio.timeout(_DRAIN_S):
                 async for message in socket:
+                    self._diary.received(message)
                     if message.kind is not Kind.GO_AWAY:
                         self._on_message(message)
         except TimeoutError:
@@ -160,3 +196,8 @@ class SignalingLink:
         if state != self.state:
             self.state = state
             self._on_state()
+
+
+def _close_words(socket: SignalingSocket) -> str:
+    code = socket.close_code
+    return "" if code is None else f"by the service, close code {code}"

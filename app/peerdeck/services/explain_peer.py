@@ -6,11 +6,14 @@ from peerdeck.core.errors import UserError
 from peerdeck.engine.errors import (
     AnswerUnusable,
     ChannelNotOpen,
+    MediaUnusable,
     NoAnswer,
+    NoCandidates,
     OfferTooLarge,
     PeerError,
     PeerFailed,
     PeerFailure,
+    TurnUriUnusable,
 )
 from peerdeck.engine.signaling import SignalingRefused, SignalingUnreachable
 
@@ -71,6 +74,30 @@ def explain_peer(error: Exception, channel: str) -> UserError:
                 "Console and camera have no codec in common, or its SDP is broken: "
                 "VP8, or H.264 Constrained Baseline, and Opus or G.711 work here.",
                 detail=str(error),
+            )
+    return _chosen_wrongly(error)
+
+
+def _chosen_wrongly(error: Exception) -> UserError:
+    """What the join options, or the moment, do not allow."""
+    match error:
+        case NoCandidates():
+            return UserError(
+                f"No candidate is left: {error.rule} allows none of those there are.",
+                "Loosen that choice in the join options, or test the channel's ICE servers.",
+                detail=error.detail,
+            )
+        case TurnUriUnusable():
+            return UserError(
+                f"The TURN URI cannot be used: {error.why}.",
+                "Choose another URI of the channel's ICE configuration, or none.",
+                detail=error.uri,
+            )
+        case MediaUnusable():
+            return UserError(
+                f"What was to be sent cannot be: {error.why}.",
+                "Choose another file or device in the join options.",
+                detail=error.where,
             )
         case ChannelNotOpen():
             return UserError("The data channel is not open.", "Wait until it is, then send again.")

@@ -12,6 +12,7 @@ from peerdeck.core.ice import IceProbe, IceRequest, IceServer, ProbeVerdict, ref
 from peerdeck.core.observable import Observable
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.account import AccountService
+from peerdeck.services.channel_access import ChannelAccess
 from peerdeck.services.explain import explained
 from peerdeck.services.journal import JournalService
 from peerdeck.services.status import Status
@@ -45,7 +46,10 @@ class IceState:
 
 
 class IceService:
-    """One panel at a time: `select` forgets the credentials of the channel before."""
+    """One panel at a time: `select` forgets the credentials of the channel before.
+
+    access: what joins remember of channels; what tests show is put there, too.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class IceService:
         self._journal = journal
         self._clock = clock
         self._tasks = TaskSet("ice")
+        self.access = ChannelAccess(clock=clock)
         self._refresh: asyncio.Task[None] | None = None
         self.state = Observable(IceState())
 
@@ -137,6 +142,7 @@ class IceService:
                         if self.state.value.channel_arn != state.channel_arn:
                             result.text = "given up for another channel"
                             return
+                        self.access.note(probe)
                         self._publish(probes={**self.state.value.probes, probe.uri: probe})
                 found = self.state.value.probes.values()
                 works = sum(probe.verdict is ProbeVerdict.OK for probe in found)
@@ -147,24 +153,10 @@ class IceService:
         finally:
             self._publish(testing=False)
 
-    def best_first(self, servers: tuple[IceServer, ...]) -> tuple[IceServer, ...]:
-        """`servers` with the URIs that the last test found good moved to the front."""
-        probes = self.state.value.probes
-
-        def good(text: str) -> tuple[bool, float]:
-            probe = probes.get(text)
-            works = probe is not None and probe.verdict is ProbeVerdict.OK
-            return (not works, (probe.rtt_ms or 0.0) if probe else 0.0)
-
-        ordered = [
-            replace(server, uris=tuple(sorted(server.uris, key=lambda uri: good(uri.text))))
-            for server in servers
-        ]
-        return tuple(sorted(ordered, key=lambda server: good(server.uris[0].text)))
-
     def _publish(self, **fields: object) -> None:
         self.state.publish(replace(self.state.value, **fields))  # type: ignore[arg-type]
 
     async def aclose(self) -> None:
         self._stop_refresh()
         await self._tasks.aclose()
+        await self.access.aclose()

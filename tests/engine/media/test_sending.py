@@ -11,7 +11,7 @@ from peerdeck.engine.media.sending import PRIVATE, send_codec, watch_losses
 
 async def test_every_private_attribute_exists_and_takes_nothing():
     assert version("aiortc").split(".")[:2] == ["1", "16"]
-    connection = RTCPeerConnection(rtc_configuration([]))
+    connection = RTCPeerConnection(rtc_configuration())
     transceiver = connection.addTransceiver("video")
     holders = {"RTCRtpSender": transceiver.sender, "RTCRtpTransceiver": transceiver}
     assert holders.keys() == PRIVATE.keys()

@@ -24,8 +24,8 @@ class Pair:
     """A sending connection and a receiving one, connected; what the latter got."""
 
     def __init__(self, sources, codec="video/VP8"):
-        self.sender = RTCPeerConnection(rtc_configuration([]))
-        self.receiver = RTCPeerConnection(rtc_configuration([]))
+        self.sender = RTCPeerConnection(rtc_configuration())
+        self.receiver = RTCPeerConnection(rtc_configuration())
         self.tracks = {}
         for kind in ("video", "audio"):
             if sources.sends(kind):

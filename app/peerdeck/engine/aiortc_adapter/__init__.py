@@ -5,6 +5,7 @@ holds it against the pinned versions. Everything here concerns one bundled conne
 gives all media and the data channel the transport of the first transceiver.
 """
 
+from peerdeck.engine.aiortc_adapter.gathering import Gathering, GatheringRules, IceServers
 from peerdeck.engine.aiortc_adapter.peer_internals import (
     PeerInternals,
     address_text,
@@ -14,6 +15,9 @@ from peerdeck.engine.aiortc_adapter.private import PRIVATE
 
 __all__ = [
     "PRIVATE",
+    "Gathering",
+    "GatheringRules",
+    "IceServers",
     "PeerInternals",
     "address_text",
     "codec_names",

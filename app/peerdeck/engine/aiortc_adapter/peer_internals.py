@@ -1,7 +1,6 @@
 """One bundled connection from inside."""
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
 from aioice.candidate import Candidate
@@ -11,21 +10,42 @@ from aiortc import RTCIceCandidate, RTCPeerConnection, RTCRtpTransceiver
 from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
+from peerdeck.core.join import CandidateFilter
 from peerdeck.core.rtc_stats import Value
 from peerdeck.core.stats import CandidatePair
-from peerdeck.engine.aiortc_adapter.gathering import COMPONENT, Gathering
+from peerdeck.engine.aiortc_adapter.gathering import (
+    COMPONENT,
+    EVERYTHING,
+    Gathering,
+    GatheringRules,
+    IceServers,
+)
 from peerdeck.engine.aiortc_adapter.measuring import Measuring
+from peerdeck.engine.aiortc_adapter.restriction import restrict
 from peerdeck.engine.tasks import TaskSet
 
 
 class PeerInternals:
-    """Reads one RTCPeerConnection whose transceivers exist but whose negotiation has not begun."""
+    """Reads one RTCPeerConnection whose transceivers, or whose data channel, exist.
+
+    Made before the first packet: an offering end makes it before its offer, an answering one
+    between the remote description and its own.
+    """
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         self._connection = connection
         self._dtls = transport_of(connection)
         self._ice: Connection = self._dtls.transport.iceGatherer._connection
         self._measuring = Measuring(connection, self._dtls)
+
+    @property
+    def dtls(self) -> RTCDtlsTransport:
+        return self._dtls
+
+    def accept_only(self, accept: CandidateFilter) -> None:
+        """Does not answer checks from addresses that would become candidates against the filter."""
+        if accept != CandidateFilter():
+            restrict(self._ice, accept)
 
     @property
     def datagrams_received(self) -> int:
@@ -40,22 +60,26 @@ class PeerInternals:
     def remote_candidates(self) -> tuple[Candidate, ...]:
         return tuple(self._ice.remote_candidates)
 
-    def trust(self, tls: ssl.SSLContext) -> None:
-        """For TURN over TLS, instead of the system's authorities; aiortc has no way to say so."""
-        if self._ice.turn_ssl:
-            self._ice.turn_ssl = tls  # type: ignore[assignment]
-
     def trickle(
-        self, tasks: TaskSet, on_candidate: Callable[[RTCIceCandidate | None], None]
-    ) -> None:
+        self,
+        tasks: TaskSet,
+        on_candidate: Callable[[RTCIceCandidate | None], None],
+        servers: IceServers = (),
+        rules: GatheringRules = EVERYTHING,
+        on_held_back: Callable[[RTCIceCandidate], None] = lambda _: None,
+        on_server: Callable[[str, str, bool], None] = lambda *_: None,
+    ) -> Gathering:
         """Makes setLocalDescription return with the host candidates alone.
 
         The others reach `on_candidate` as servers answer, at most 5 s later; None is the last.
         """
-        gathering = Gathering(self._ice, tasks, on_candidate)
+        gathering = Gathering(
+            self._ice, tasks, on_candidate, servers, rules, on_held_back, on_server
+        )
         self._ice.gather_candidates = gathering.run  # type: ignore[method-assign]
         expected = gathering.remote_candidates_expected
         self._ice._remote_candidates_expected = expected  # type: ignore[method-assign]
+        return gathering
 
     def selected_pair(self) -> CandidatePair | None:
         """The nominated pair; its protocol is how a relayed local end reaches its TURN server."""
