@@ -1,6 +1,7 @@
 """Received RTP streams: counted by packet, assembled into frames, measured frame by frame."""
 
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter, time
 
 from aiortc.jitterbuffer import MAX_MISORDER, JitterBuffer, JitterFrame
@@ -12,6 +13,7 @@ _WINDOW = 30  # frames of which the W3C's freezes take the mean
 _ENOUGH = 5  # before so many there is no mean worth comparing with
 _FREEZE_MORE_S = 0.150
 _LATE_S = 10.0
+_NALS_FIRST = {7, 9, 24}  # parameter sets, delimiter, several in one packet
 
 
 class Pictures:
@@ -90,6 +92,15 @@ class RemoteSender:
         self.at_s = self.sent_at = 0.0
 
 
+def starts_frame(codec: str, payload: bytes) -> bool:
+    """Whether an RTP payload surely is a frame's first (RFC 7741 §4.2, RFC 6184 §5.4)."""
+    if codec == "VP8":
+        return bool(payload) and payload[0] & 0x17 == 0x10  # start of partition 0
+    if codec == "H264":
+        return bool(payload) and payload[0] & 0x1F in _NALS_FIRST
+    return False
+
+
 class InboundStreams(dict[int, Inbound]):
     """By SSRC; made when first asked for, bounded."""
 
@@ -131,11 +142,16 @@ class MeasuringBuffer(JitterBuffer):
     A frame is complete at its marker, not only when the next one begins, unless the sender has been
     seen to set markers elsewhere. What comes before the first packet that was seen, while nothing
     has been taken out, still has its place. Packets amid a frame are not searched for a whole one.
+
+    starts: whether a packet surely is a frame's first; needed for the very first frame alone.
     """
 
-    def __init__(self, streams: InboundStreams, like: JitterBuffer) -> None:
+    def __init__(
+        self, streams: InboundStreams, like: JitterBuffer, starts: Callable[[RtpPacket], bool]
+    ) -> None:
         super().__init__(like.capacity, like._prefetch, like._is_video)
         self._streams = streams
+        self._starts = starts
         self._begun = False  # something was taken out, or given up
         self._more = False  # another frame may be complete already
         self._newest: int | None = None
@@ -201,7 +217,7 @@ class MeasuringBuffer(JitterBuffer):
             if packets and packet.timestamp != packets[-1].timestamp and place not in ends[-1:]:
                 ends.append(place)
             packets.append(packet)
-            if self._markers_hold and packet.marker:
+            if self._markers_hold and packet.marker and (self._begun or self._starts(packets[0])):
                 ends.append(place + 1)
             if len(ends) > needed:
                 break

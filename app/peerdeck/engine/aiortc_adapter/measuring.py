@@ -10,14 +10,14 @@ from aioice import stun
 from aioice.ice import CandidatePair, Connection
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpTransceiver
 from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtp import RtcpPacket
+from aiortc.rtp import RtcpPacket, RtpPacket
 
 from peerdeck.core.rtc_stats import Value
 from peerdeck.engine.aiortc_adapter import streams
 from peerdeck.engine.aiortc_adapter.channels import Channels
 from peerdeck.engine.aiortc_adapter.decoding import Decoding
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
-from peerdeck.engine.aiortc_adapter.inbound import InboundStreams, MeasuringBuffer
+from peerdeck.engine.aiortc_adapter.inbound import InboundStreams, MeasuringBuffer, starts_frame
 from peerdeck.engine.aiortc_adapter.outbound import OutboundStreams, watch_sender
 from peerdeck.engine.aiortc_adapter.paths import Flow, Paths
 from peerdeck.engine.aiortc_adapter.rtcp import Reports
@@ -162,7 +162,14 @@ class _Probe:
 def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> None:
     if receiver._RTCRtpReceiver__started:  # type: ignore[attr-defined]
         return
-    buffer = MeasuringBuffer(inbound, receiver._RTCRtpReceiver__jitter_buffer)  # type: ignore[attr-defined]
+    codecs = receiver._RTCRtpReceiver__codecs  # type: ignore[attr-defined]
+
+    def starts(packet: RtpPacket) -> bool:
+        codec = codecs.get(packet.payload_type)
+        return codec is not None and starts_frame(codec.name, packet.payload)
+
+    before = receiver._RTCRtpReceiver__jitter_buffer  # type: ignore[attr-defined]
+    buffer = MeasuringBuffer(inbound, before, starts)
     receiver._RTCRtpReceiver__jitter_buffer = buffer  # type: ignore[attr-defined]
     decoding = Decoding(receiver, asyncio.get_running_loop())
     receiver._RTCRtpReceiver__decoder_queue = decoding  # type: ignore[attr-defined]

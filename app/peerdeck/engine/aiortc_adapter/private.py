@@ -17,6 +17,7 @@ PRIVATE = {
         "_RTCDtlsTransport__tx_packets",
     ),
     "RTCRtpReceiver": (
+        "_RTCRtpReceiver__codecs",
         "_RTCRtpReceiver__decoder_error",
         "_RTCRtpReceiver__decoder_queue",
         "_RTCRtpReceiver__jitter_buffer",
@@ -74,6 +75,7 @@ PRIVATE = {
         "_remote_candidates_end",
         "_remote_candidates_expected",
         "_remote_candidates_resolving",
+        "_transport_policy",
         "build_request",
         "data_received",
         "get_component_candidates",
