@@ -43,10 +43,11 @@ class SignalingSocket:
     """Iterate for messages; iteration ends when the socket is closed by whichever side.
 
     The socket pings every 30 s and closes itself when no pong comes back within 15 s. Reading
-    pauses by itself while nobody iterates.
+    pauses by itself while nobody iterates. close_reason: the service's words, where it closed.
     """
 
     def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse):
+        self.close_reason = ""
         self._session = session
         self._socket = socket
 
@@ -96,6 +97,8 @@ class SignalingSocket:
                 if message is not None:
                     return message
             elif frame.type is not aiohttp.WSMsgType.BINARY:
+                if frame.type is aiohttp.WSMsgType.CLOSE:
+                    self.close_reason = str(frame.extra or "")
                 raise StopAsyncIteration
 
     async def send(self, message: SignalingMessage) -> None:

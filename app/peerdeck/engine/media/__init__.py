@@ -11,3 +11,7 @@ In: JoinOptions. Out: tracks that yield encoded video packets and raw sound, pac
 Threads, since drawing and encoding a 720p frame takes 5 to 15 ms; the loop only hands packets out.
 Errors are `MediaUnusable`, with the file or device and why.
 """
+
+from peerdeck.engine.media.sources import MediaSources
+
+__all__ = ["MediaSources"]
