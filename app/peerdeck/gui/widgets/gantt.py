@@ -1,0 +1,151 @@
+"""The join as bars: which step began when, how long it took, and where the time was lost."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from peerdeck.core.quantities import milliseconds_text
+from peerdeck.core.session import Step
+from peerdeck.gui.models.steps import StepRow, step_rows
+from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, theme
+from peerdeck.gui.widgets.plots.units import round_step
+
+_BAR: Final = 8
+_LEAST: Final = 3.0
+_LINE: Final = 17
+_NAME_WIDTH: Final = 168
+_TIME_WIDTH: Final = 68
+
+
+class Gantt(QWidget):
+    """A line for each step that was reached: its name, its bar on a scale that all share, its ms.
+
+    The longest has its name in words of its own: that is where to look first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: tuple[Step, ...] = ()
+        self.rows: list[StepRow] = []
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme().changed.connect(self.update)
+        self.show_steps(())
+
+    def show_steps(self, steps: Sequence[Step]) -> None:
+        if tuple(steps) == self._steps and self.rows:
+            return
+        self._steps = tuple(steps)
+        self.rows = [row for row in step_rows(steps, joining=False) if row.reached]
+        self.setAccessibleName(f"Join: {self.summary}")
+        self.updateGeometry()
+        self.update()
+
+    @property
+    def longest(self) -> StepRow | None:
+        return max(self.rows, key=lambda row: row.took_ms, default=None)
+
+    @property
+    def summary(self) -> str:
+        """ "365 ms from click to first frame. Longest: Answer received, 120 ms." """
+        longest = self.longest
+        if longest is None:
+            return "No step was reached yet."
+        last = self.rows[-1]
+        whole = milliseconds_text(last.at_ms)
+        until = last.name[:1].lower() + last.name[1:] if last.name[1:2].islower() else last.name
+        lost = f"Longest: {longest.name}, {milliseconds_text(longest.took_ms)}"
+        share = longest.took_ms / last.at_ms if last.at_ms else 0
+        return f"{whole} from click to {until}. {lost} ({share:.0%})."
+
+    def sizeHint(self) -> QSize:
+        return QSize(480, _LINE * (len(self.rows) + 1) + GAP_S if self.rows else 0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, self.sizeHint().height())
+
+    def _track(self) -> QRectF:
+        left = GAP_M + _NAME_WIDTH + _TIME_WIDTH + GAP_S
+        return QRectF(left, 0, max(1, self.width() - left - GAP_M), self.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.rows:
+            return
+        painter = QPainter(self)
+        painter.setFont(theme().font("small"))
+        metrics = QFontMetricsF(painter.font())
+        track = self._track()
+        self._paint_scale(painter, track, metrics)
+        for place, row in enumerate(self.rows):
+            self._paint_row(painter, row, _LINE * (place + 1), track, metrics)
+        painter.end()
+
+    def _paint_scale(self, painter: QPainter, track: QRectF, metrics: QFontMetricsF) -> None:
+        whole = self.rows[-1].at_ms or 1.0
+        step = round_step(whole / max(1.0, track.width() / 90))
+        at = 0.0
+        while at <= whole:
+            x = round(track.left() + at / whole * track.width())
+            painter.setPen(theme().color("line"))
+            painter.drawLine(QPointF(x, _LINE - 2), QPointF(x, track.bottom()))
+            painter.setPen(theme().color("muted"))
+            text = "0" if at == 0 else milliseconds_text(at)
+            width = metrics.horizontalAdvance(text)
+            left = min(max(x - width / 2, track.left()), track.right() - width)
+            painter.drawText(QPointF(left, metrics.ascent() + 1), text)
+            at += step
+
+    def _paint_row(
+        self, painter: QPainter, row: StepRow, top: float, track: QRectF, metrics: QFontMetricsF
+    ) -> None:
+        is_longest = row is self.longest
+        baseline = top + (_LINE + metrics.ascent() - metrics.descent()) / 2
+        painter.setPen(theme().color("text"))
+        painter.drawText(QPointF(GAP_M, baseline), row.name)
+        took = milliseconds_text(row.took_ms)
+        x = GAP_M + _NAME_WIDTH + _TIME_WIDTH - metrics.horizontalAdvance(took)
+        painter.setPen(theme().color("warn" if is_longest else "muted"))
+        painter.drawText(QPointF(x, baseline), took)
+        width = max(_LEAST, (row.end - row.start) * track.width())
+        left = min(track.left() + row.start * track.width(), track.right() - width)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color("warn" if is_longest else "accent"))
+        bar = QRectF(left, top + (_LINE - _BAR) / 2, width, _BAR)
+        painter.drawRoundedRect(bar, _BAR / 4, _BAR / 4)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if is_longest:
+            self._mark(painter, bar, track, baseline, metrics)
+
+    @staticmethod
+    def _mark(
+        painter: QPainter, bar: QRectF, track: QRectF, baseline: float, metrics: QFontMetricsF
+    ) -> None:
+        """ "longest" beside the bar, on the side where there is room."""
+        width = metrics.horizontalAdvance("longest")
+        right = bar.right() + GAP_XS
+        left = bar.left() - GAP_XS - width
+        x = right if right + width <= track.right() else left
+        if x >= track.left():
+            painter.setPen(theme().color("warn"))
+            painter.drawText(QPointF(x, baseline), "longest")
+
+    def row_at(self, y: float) -> StepRow | None:
+        place = int(y // _LINE) - 1
+        return self.rows[place] if 0 <= place < len(self.rows) else None
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            row = self.row_at(event.pos().y())
+            words = ""
+            if row is not None:
+                after = milliseconds_text(row.at_ms)
+                words = (
+                    f"{row.name}: {milliseconds_text(row.took_ms)}, done {after} after the click"
+                )
+                words += f"\n{row.detail}" if row.detail else ""
+            QToolTip.showText(event.globalPos(), words, self)
+            return True
+        return super().event(event)
