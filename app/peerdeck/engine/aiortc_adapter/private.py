@@ -75,7 +75,6 @@ PRIVATE = {
         "_remote_candidates_end",
         "_remote_candidates_expected",
         "_remote_candidates_resolving",
-        "_transport_policy",
         "build_request",
         "data_received",
         "get_component_candidates",
