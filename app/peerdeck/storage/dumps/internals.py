@@ -1,0 +1,151 @@
+"""Writes a log as chrome://webrtc-internals would have.
+
+Analysers (webrtc-dump-importer, rtcstats) place the values of `<id>-<member>` at the last times of
+`<id>-timestamp`. So a series goes from the report that first had the member to the last that had
+its object, with null where it was absent between. They also want `UserAgentData`, texts for every
+`value` of an update log, and descriptions that begin with `{"type":`.
+"""
+
+import math
+import platform
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from peerdeck.core.peer_log import PeerLog, SessionLog
+from peerdeck.core.rtc_stats import TYPE
+from peerdeck.core.stats_table import StatsTable
+from peerdeck.storage.dumps.files import replace_with
+from peerdeck.storage.dumps.updates import logged
+
+_RECORDS = frozenset({"qualityLimitationDurations"})  # Chromium itself has some as members
+_encode = msgspec.json.Encoder().encode
+
+
+def write(log: SessionLog, path: Path, *, program: str) -> None:
+    """Blocks. gzip where the name ends in .gz. program: "Peerdeck 0.1.0". Raises OSError."""
+    replace_with(path, [_encode(dump(log, program=program)), b"\n"])
+
+
+def dump(log: SessionLog, *, program: str) -> dict[str, Any]:
+    """Keys as Chromium 156 has them; null for what it says of its machine and page."""
+    name, _, version = program.rpartition(" ")
+    return {
+        "cpuPerformance": None,
+        "deviceMemory": None,
+        "hardwareConcurrency": None,
+        "timestamp": round(1000 * log.span()[1]),
+        "getUserMedia": [],
+        "PeerConnections": {name: _connection(log, peer) for name, peer in log.peers.items()},
+        "UserAgent": log.facts.get("Browser") or program,
+        "UserAgentData": {
+            "brands": [{"brand": name, "version": version}],
+            "fullVersionList": [{"brand": name, "version": version}],
+            "mobile": False,
+            "platform": platform.system(),
+        },
+    }
+
+
+def _connection(log: SessionLog, peer: PeerLog) -> dict[str, Any]:
+    return {
+        "pid": 0,
+        "rtcConfiguration": log.facts.get("Configuration") or "{}",
+        "stats": dict(_stats(peer.table)),
+        "updateLog": logged(peer),
+        "url": log.facts.get("Page") or log.title,
+    }
+
+
+def _stats(table: StatsTable) -> Iterator[tuple[str, dict[str, str]]]:
+    ids = dict.fromkeys(name for name, _ in (*table.texts(), *table.members()))
+    for name in ids:
+        yield from _object(table, name)
+
+
+def _object(table: StatsTable, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The series of one stats object, Chromium's `type` and `timestamp` last."""
+    members: dict[str, list[Any]] = {}
+    for key in table.members():
+        if key[0] == name:
+            members[key[1]] = _numbers(table.column(key), table.value_type(key))
+    for key, changes in table.texts().items():
+        if key[0] == name:
+            texts = _texts(table.times, changes)
+            numbers = members.get(key[1])
+            members[key[1]] = _merged(texts, numbers) if numbers else texts
+    kinds = members.pop(TYPE, [])
+    kind = next((value for value in reversed(kinds) if value is not None), "")
+    rows = [row for row, value in enumerate(kinds) if value is not None]
+    for member, values in _folded(members).items():
+        found = [values[row] for row in rows]
+        first = next((place for place, value in enumerate(found) if value is not None), None)
+        if first is not None:
+            yield _series(f"{name}-{member}", kind, table, rows[first:], found[first:])
+    if not rows:
+        return
+    yield _series(f"{name}-{TYPE}", kind, table, rows, [kind] * len(rows))
+    stamps = [_plain(round(1000 * table.times[row], 3)) for row in rows]
+    yield _series(f"{name}-timestamp", kind, table, rows, stamps)
+
+
+def _series(
+    key: str, kind: str, table: StatsTable, rows: Sequence[int], values: Sequence[Any]
+) -> tuple[str, dict[str, str]]:
+    return key, {
+        "startTime": _iso(table.times[rows[0]]),
+        "endTime": _iso(table.times[rows[-1]]),
+        "statsType": kind,
+        "values": _encode(values).decode(),
+    }
+
+
+def _numbers(column: Sequence[float], kind: type) -> list[Any]:
+    """None for NaN; whole numbers without a fraction, as JavaScript writes them."""
+    if kind is bool:
+        return [None if math.isnan(value) else bool(value) for value in column]
+    return [None if math.isnan(value) else _plain(value) for value in column]
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _texts(times: Sequence[float], changes: Sequence[tuple[float, str | None]]) -> list[Any]:
+    values: list[Any] = [None] * len(times)
+    for place, (at_s, text) in enumerate(changes):
+        first = bisect_left(times, at_s)
+        after = changes[place + 1][0] if place + 1 < len(changes) else math.inf
+        last = bisect_left(times, after)
+        values[first:last] = [text] * (last - first)
+    return values
+
+
+def _merged(texts: Sequence[Any], numbers: Sequence[Any]) -> list[Any]:
+    return [a if b is None else b for a, b in zip(texts, numbers, strict=True)]
+
+
+def _folded(members: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Records again, which reports have as members: `durations.cpu`, `durations.none` …"""
+    folded: dict[str, list[Any]] = {}
+    for member, values in members.items():
+        name, dot, part = member.partition(".")
+        if not dot or name not in _RECORDS:
+            folded[member] = values
+            continue
+        records = folded.setdefault(name, [None] * len(values))
+        for row, value in enumerate(values):
+            if value is not None:
+                records[row] = {**(records[row] or {}), part: value}
+    return folded
+
+
+def _iso(at_s: float) -> str:
+    """As JavaScript's toISOString()."""
+    return (
+        datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
