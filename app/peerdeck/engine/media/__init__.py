@@ -5,7 +5,6 @@
     encoding.py  VP8 and H.264, encoded once however many watch
     readers.py   what a thread reads: picture.py and tone.py are made up, files.py loop, devices.py
                  are this machine's
-    sending.py   the private parts of aiortc's senders that this room touches
 
 In: JoinOptions. Out: tracks that yield encoded video packets and raw sound, paced as they are due.
 Threads, since drawing and encoding a 720p frame takes 5 to 15 ms; the loop only hands packets out.

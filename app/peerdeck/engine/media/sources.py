@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from aiortc import RTCRtpTransceiver
 
 from peerdeck.core.join import JoinOptions, Source
+from peerdeck.engine.aiortc_adapter.sending import send_codec, watch_losses
 from peerdeck.engine.errors import MediaUnusable
 from peerdeck.engine.media.devices import Camera, Microphone, device_named
 from peerdeck.engine.media.feed import AudioFeed, Feed, Playhead, VideoFeed
 from peerdeck.engine.media.files import AudioFile, VideoFile, check_file
 from peerdeck.engine.media.picture import FPS, HEIGHT, WIDTH, GeneratedPicture
 from peerdeck.engine.media.readers import PictureReader, ToneReader
-from peerdeck.engine.media.sending import send_codec, watch_losses
 
 
 class MediaSources:

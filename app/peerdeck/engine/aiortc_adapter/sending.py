@@ -1,16 +1,16 @@
-"""What the sources need of aiortc 1.16's senders beyond its public interface."""
+"""What media sources need of a sender."""
 
 from collections.abc import Callable
 
 from aiortc import RTCRtpSender, RTCRtpTransceiver
 
-# Attribute names by where they live: what the test of the pinned version checks.
-PRIVATE = {"RTCRtpSender": ("_send_keyframe",), "RTCRtpTransceiver": ("_codecs",)}
-
 
 def send_codec(transceiver: RTCRtpTransceiver) -> str:
     """The one that was negotiated for sending: "VP8", "H264", "opus" …; "" before that."""
-    return transceiver._codecs[0].name if transceiver._codecs else ""
+    if not transceiver._codecs:
+        return ""
+    name = transceiver._codecs[0].name
+    return name.upper() if transceiver.kind == "video" else name  # the other end may write "vp8"
 
 
 def watch_losses(sender: RTCRtpSender, on_loss: Callable[[], None]) -> None:
