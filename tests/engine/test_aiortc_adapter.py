@@ -157,9 +157,10 @@ def test_uris_that_aiortc_would_drop_or_break_at_are_left_out(uri, usable):
 class Offering:
     """A relay-capable peer that trickles, and the sockets it took."""
 
-    def __init__(self, cloud, *, relay_only=False):
+    def __init__(self, cloud, *, relay_only=False, transport="udp"):
         username, password = cloud.turn.issue()
-        uri = IceUri.parse(f"turn:127.0.0.1:{cloud.turn.port}?transport=udp")
+        self.password = password
+        uri = IceUri.parse(f"turn:127.0.0.1:{cloud.turn.port}?transport={transport}")
         servers = [IceServer((uri,), username, Secret(password))]
         self.connection = RTCPeerConnection(rtc_configuration(relay_only=relay_only))
         self.connection.addTransceiver("video", direction="recvonly")
@@ -206,6 +207,37 @@ async def test_a_late_relay_connects_where_the_host_addresses_cannot(local_cloud
         assert await ours.found.get() is None
         await connected.wait()
     assert ours.internals.selected_pair().path == "relay/udp"
+    await ours.close()
+    await theirs.close()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_relayed_path_is_counted_and_says_which_server_carries_it(local_cloud, transport):
+    ours = Offering(local_cloud, relay_only=True, transport=transport)
+    theirs = RTCPeerConnection(RTCConfiguration([]))
+    said = asyncio.Event()
+    theirs.on("datachannel", lambda channel: channel.on("message", lambda _: said.set()))
+    await theirs.setRemoteDescription(await ours.offer())
+    await theirs.setLocalDescription(await theirs.createAnswer())
+    await ours.connection.setRemoteDescription(theirs.localDescription)
+    channel = next(iter(ours.connection.sctp._data_channel_queue))[0]
+    channel.on("open", lambda: channel.send("hello"))
+    async with asyncio.timeout(10):
+        await said.wait()
+    assert await ours.internals.measure_rtt() > 0
+    objects = ours.internals.stats()
+    pair = objects[objects["T01"]["selectedCandidatePairId"]]
+    local = objects[pair["localCandidateId"]]
+    assert (local["candidateType"], local["relayProtocol"]) == ("relay", transport)
+    assert local["protocol"] == "udp"  # from the relay on
+    assert local["url"] == f"turn:127.0.0.1:{local_cloud.turn.port}?transport={transport}"
+    assert pair["bytesSent"] == objects["T01"]["bytesSent"] > 500
+    assert pair["bytesReceived"] == objects["T01"]["bytesReceived"] > 500
+    assert pair["requestsSent"] > 0
+    assert pair["responsesReceived"] > 0
+    assert pair["requestsReceived"] == pair["responsesSent"] > 0
+    assert ours.internals.selected_pair().path == f"relay/{transport}"
+    assert ours.password not in repr(objects)
     await ours.close()
     await theirs.close()
 

@@ -158,6 +158,7 @@ class Gathering:
     async def _reflexive(self, uri: IceUri, host: StunProtocol) -> None:
         answer = await self._ask(uri, server_reflexive_candidate(host, (uri.host, uri.port)))
         if answer is not None:
+            self._ice.stun_server = uri.host, uri.port  # as below
             await self._add(answer[0], None)
 
     async def _relayed(self, turns: Sequence[_Turn]) -> None:

@@ -25,6 +25,11 @@ _STATES = {
 _Objects = Iterator[tuple[str, dict[str, Value]]]
 
 
+def relay_protocol(ice: Connection) -> str:
+    """How the TURN server of a connection is reached: udp, tcp or tls."""
+    return "tls" if ice.turn_ssl else ice.turn_transport
+
+
 class Flow:
     """Between one own socket and one remote address. Times: POSIX seconds, 0 for never."""
 
@@ -206,7 +211,7 @@ class Paths:
             host, port = ice.turn_server
             scheme = "turns" if ice.turn_ssl else "turn"
             return {
-                "relayProtocol": "tls" if ice.turn_ssl else ice.turn_transport,
+                "relayProtocol": relay_protocol(ice),
                 "url": f"{scheme}:{host}:{port}?transport={ice.turn_transport}",
             }
         if candidate.type == "srflx" and ice.stun_server is not None:

@@ -21,6 +21,7 @@ from peerdeck.engine.aiortc_adapter.gathering import (
     IceServers,
 )
 from peerdeck.engine.aiortc_adapter.measuring import Measuring
+from peerdeck.engine.aiortc_adapter.paths import relay_protocol
 from peerdeck.engine.aiortc_adapter.restriction import restrict
 from peerdeck.engine.tasks import TaskSet
 
@@ -87,13 +88,12 @@ class PeerInternals:
         if pair is None:
             return None
         local, remote = pair.local_candidate, pair.remote_candidate
-        relayed_by_tcp = local.type == "relay" and self._ice.turn_transport == "tcp"
         return CandidatePair(
             local_kind=local.type,
             local_address=address_text(local.host, local.port),
             remote_kind=remote.type,
             remote_address=address_text(remote.host, remote.port),
-            protocol="tcp" if relayed_by_tcp else local.transport.lower(),
+            protocol=relay_protocol(self._ice) if local.type == "relay" else "udp",
         )
 
     async def measure_rtt(self) -> float | None:
