@@ -174,7 +174,7 @@ class Channel:
     def join(
         self,
         *,
-        open_signaling: Callable[[], Awaitable[str]] | None = None,
+        open_signaling: Callable[[str], Awaitable[str]] | None = None,
         ice_servers: Sequence[IceServer] | None = None,
         **rest: Any,
     ) -> Join:
@@ -183,7 +183,7 @@ class Channel:
         servers = self.ice_servers() if ice_servers is None else ice_servers
 
         async def signed(client_id: str) -> str:
-            return self.url(client_id) if open_signaling is None else await open_signaling()
+            return self.url(client_id)
 
         async def fetched(_: str) -> Sequence[IceServer]:
             return servers
@@ -193,12 +193,11 @@ class Channel:
         session = ViewerSession(
             options=JoinOptions(**{name: rest.pop(name) for name in named}),
             log=SessionLog(),
-            new_client_id=lambda: f"viewer-{len(self.joins)}-{secrets.token_hex(3)}",
-            open_signaling=signed,
+            open_signaling=open_signaling or signed,
             ice_servers=fetched,
             on_change=changed.set,
             limits=Limits(**{name: rest.pop(name) for name in limited}),
-            **rest,
+            **{"new_client_id": lambda: f"viewer-{secrets.token_hex(6)}", **rest},
         )
         joined = Join(session, changed)
         self.joins.append(joined)

@@ -256,7 +256,7 @@ async def test_a_status_of_another_message_ends_nothing(channel, signaling_serve
 
 
 async def test_a_refused_socket_ends_the_join_with_its_body(channel, camera):
-    async def wrongly_signed() -> str:
+    async def wrongly_signed(_: str) -> str:
         return channel.url("viewer-1", secret_key="not the key")
 
     error = await channel.join(open_signaling=wrongly_signed).failure()
@@ -266,7 +266,7 @@ async def test_a_refused_socket_ends_the_join_with_its_body(channel, camera):
 
 
 async def test_what_open_signaling_raises_reaches_the_caller(channel):
-    async def failing() -> str:
+    async def failing(_: str) -> str:
         raise LookupError("no endpoint")
 
     assert isinstance(await channel.join(open_signaling=failing).failure(), LookupError)
@@ -454,7 +454,7 @@ async def _gone(camera):
 
 
 def _constant(url):
-    async def opened() -> str:
+    async def opened(_: str) -> str:
         return url
 
     return opened
