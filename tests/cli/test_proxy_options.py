@@ -247,3 +247,10 @@ def test_broken_ports_are_refused(text):
 def test_broken_targets_are_refused(text):
     with pytest.raises(FieldError):
         parse_targets(text)
+
+
+def test_the_aws_bundle_of_authorities_counts_where_c_is_not_given() -> None:
+    line = ("-s", "1", "-r", "eu-west-1")
+    assert chosen(*line).request.authorities == ""
+    assert chosen(*line, AWS_CA_BUNDLE="/etc/aws.pem").request.authorities == "/etc/aws.pem"
+    assert chosen(*line, "-c", "own.pem", AWS_CA_BUNDLE="x").request.authorities == "own.pem"

@@ -347,6 +347,9 @@ async def test_a_web_proxy_an_authority_and_no_verification(start, tmp_path: Pat
         trusting = await start("-s", "0", "-c", str(tmp_path / "ca.pem"), **env)
         await trusting.line("SSH is on")
         assert await trusting.stop() == 0
+        bundled = await start("-s", "0", **env, AWS_CA_BUNDLE=str(tmp_path / "ca.pem"))
+        await bundled.line("SSH is on")
+        assert await bundled.stop() == 0
         blind = await start("-s", "0", "-k", **env)
         await blind.line("WARNING: -k")
         await blind.line("SSH is on")

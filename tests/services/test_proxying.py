@@ -7,7 +7,14 @@ from tests.engine.tunnel.tunnel_chain import Chain, Server, until
 from tests.services.conftest import DictKeyring
 
 from peerdeck.core.tunnel import LinkState, Mode, TunnelLink
-from peerdeck.services.proxying import Failure, Patience, ProxyFailed, ProxyRequest, ProxyService
+from peerdeck.services.proxying import (
+    Failure,
+    Patience,
+    ProxyFailed,
+    ProxyRequest,
+    ProxyService,
+    _limits,
+)
 from peerdeck.storage.secrets import SecretStore
 
 
@@ -63,3 +70,10 @@ async def test_attempts_are_counted_and_told(chain):
     links = [link for link in told if isinstance(link, TunnelLink)]
     assert [link.state for link in links].count(LinkState.RECONNECTING) == 2
     await chain.relay.resume()
+
+
+def test_attempts_on_this_machine_are_those_for_targets_and_for_ports():
+    limits = _limits(Patience(local_attempts=7, local_delay_s=0.5))
+    assert (limits.dial_attempts, limits.dial_delay_s) == (7, 0.5)
+    assert (limits.bind_attempts, limits.bind_delay_s) == (7, 0.5)
+    assert _limits(Patience()).bind_attempts == 1, "a port that is taken is said at once"

@@ -226,6 +226,29 @@ async def test_a_broken_web_proxy_is_named_without_its_password(console, opened,
     assert "geheim" not in str(caught.value)
 
 
+async def test_the_choice_to_refuse_counts_at_once_for_those_that_wait_and_those_that_come(
+    console, opened, cloud
+):
+    await console.tunnels.connect(opened)
+    port = ports(console, opened)["SSH"]
+    cloud.relay.suspend()
+    await until(
+        console.tunnels.state, lambda s: s.links[opened].link.state is LinkState.RECONNECTING
+    )
+    waiting = asyncio.ensure_future(ssh_banner(port))  # noqa: TID251
+    await until(console.tunnels.state, lambda s: s.links[opened].link.connections)
+    console.settings.change(hold_connections=False)
+    with pytest.raises(ConnectionError):
+        await waiting
+    with pytest.raises(ConnectionError):
+        await ssh_banner(port)
+    console.settings.change(hold_connections=True)
+    held = asyncio.ensure_future(ssh_banner(port))  # noqa: TID251
+    await until(console.tunnels.state, lambda s: s.links[opened].link.connections)
+    await cloud.relay.resume()
+    assert (await held).startswith(b"SSH-2.0-")
+
+
 @pytest.mark.parametrize("hold", [True, False])
 async def test_new_connections_while_the_link_is_down_do_as_the_settings_say(
     console, opened, cloud, hold

@@ -25,7 +25,8 @@ A script that calls the reference's `localproxy` needs only its first word chang
 EPILOG = """\
 environment:
   AWSIOT_TUNNEL_ACCESS_TOKEN, AWSIOT_TUNNEL_CLIENT_TOKEN, AWSIOT_TUNNEL_ENDPOINT,
-  AWSIOT_TUNNEL_REGION, HTTPS_PROXY or ALL_PROXY (http, https, socks5), NO_PROXY
+  AWSIOT_TUNNEL_REGION, HTTPS_PROXY or ALL_PROXY (http, https, socks5), NO_PROXY,
+  AWS_CA_BUNDLE (more certificate authorities, where -c is not given)
 
 exit status:
   0  asked to stop, or the connection of --stdio has ended

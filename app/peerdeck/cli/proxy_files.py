@@ -103,15 +103,15 @@ class Settings:
 
     def _patience(self) -> Patience:
         connects = self._number("websocket", "connect_retry_count")
-        dials = self._number("tcp", "connection_retry_count")
+        local = self._number("tcp", "connection_retry_count")
         if self._value("websocket", "reconnect_on_data_error").lower() == "false":
             connects = 1
         return Patience(
             attempts=None if connects is None or connects < 0 else max(1, connects),
             retry_s=self._seconds("websocket", "retry_delay_ms"),
             ping_s=self._seconds("websocket", "ping_period_ms"),
-            dial_attempts=None if dials is None else _ENDLESS if dials < 0 else max(1, dials),
-            dial_delay_s=self._seconds("tcp", "connection_retry_delay_ms"),
+            local_attempts=None if local is None else _ENDLESS if local < 0 else max(1, local),
+            local_delay_s=self._seconds("tcp", "connection_retry_delay_ms"),
         )
 
     def _text(self, name: str) -> str:

@@ -34,6 +34,7 @@ _BIND = TextRule(
     "Bind address", re.compile(r"[a-zA-Z0-9.:\[\]-]+"), "must be an address or a name."
 )
 _CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9-]{32,128}")
+_BUNDLE = "AWS_CA_BUNDLE"  # the AWS CLI's; the reference has none
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 # What a --config file may hold: the long options that take part in a connection.
 _VALUES = {
@@ -102,7 +103,7 @@ def choose(
         tunnel_id=options.token_from_keyring or "",
         bind=_bind(given.text("local-bind-address") or settings.bind),
         version=_version(given),
-        authorities=given.text("capath"),
+        authorities=given.text("capath") or environment.get(_BUNDLE, "").strip(),
         verify=not given.flag("no-ssl-host-verify"),
         web_proxy=web_proxy_for(url, environment),
         patience=_patience(settings, options),

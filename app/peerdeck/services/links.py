@@ -4,11 +4,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.secret import Secret
+from peerdeck.core.settings import Settings
 from peerdeck.core.tunnel import LinkState, Mode, TokenState, Tunnel, TunnelLink, TunnelTokens
 from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
@@ -114,6 +115,7 @@ class Links:
         self._proxies: dict[str, _Proxy] = {}
         self._tasks = TaskSet("links")
         self._ticking: asyncio.Task[None] | None = None
+        self._unsubscribe = settings.state.subscribe(self._settings_changed)
 
     def is_live(self, tunnel_id: str) -> bool:
         entry = self._proxies.get(tunnel_id)
@@ -162,6 +164,7 @@ class Links:
                 if isinstance(error, TunnelError):
                     raise explain_tunnel(error, tunnel.thing or tunnel.id) from error
                 raise
+            proxy.hold(self._settings.state.value.hold_connections)
             services = proxy.snapshot().services
             result.text = ", ".join(f"{s.service} on {s.host}:{s.port}" for s in services)
         self._remember_ports(tunnel, proxy)
@@ -178,7 +181,7 @@ class Links:
         wanted: Mapping[str, int],
         tls: ssl.SSLContext | None,
     ) -> "TunnelProxy":
-        from peerdeck.engine.tunnel import Limits, TunnelProxy
+        from peerdeck.engine.tunnel import TunnelProxy
 
         settings = self._settings.state.value
         try:
@@ -187,7 +190,6 @@ class Links:
             raise UserError(
                 "The web proxy that the environment names cannot be used.", str(error)
             ) from error
-        limits = Limits()
         return TunnelProxy(
             mode=Mode.SOURCE,
             url=data_url,
@@ -199,7 +201,6 @@ class Links:
             },
             web_proxy=web_proxy,
             ssl_context=tls,
-            limits=limits if settings.hold_connections else replace(limits, held=0),
             on_change=self._publish,
         )
 
@@ -285,7 +286,12 @@ class Links:
             await self._secrets.delete(f"{tunnel_id}/{mode}")
             await self._secrets.delete(f"{tunnel_id}/client-{mode}")
 
+    def _settings_changed(self, settings: Settings) -> None:
+        for entry in self._proxies.values():
+            entry.proxy.hold(settings.hold_connections)
+
     async def aclose(self) -> None:
+        self._unsubscribe()
         proxies = [entry.proxy for entry in self._proxies.values()]
         self._proxies.clear()
         await self._tasks.aclose()

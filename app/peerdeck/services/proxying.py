@@ -41,15 +41,16 @@ class ProxyFailed(UserError):
 class Patience:
     """Seconds and counts that differ from the engine's own, None where they do not.
 
-    attempts: to connect in a row, None without end. hold: whether connections that come while the
-    link is down wait for it or are refused.
+    attempts: to connect in a row, None without end. local_attempts, local_delay_s: to reach a
+    target that refuses, or to open a port that is taken. hold: whether connections that come while
+    the link is down wait for it or are refused.
     """
 
     attempts: int | None = None
     retry_s: float | None = None
     ping_s: float | None = None
-    dial_attempts: int | None = None
-    dial_delay_s: float | None = None
+    local_attempts: int | None = None
+    local_delay_s: float | None = None
     hold: bool = True
 
 
@@ -240,8 +241,10 @@ def _limits(patience: Patience) -> "Limits":
         "attempts": patience.attempts,
         "backoff_base_s": patience.retry_s,
         "ping_s": patience.ping_s,
-        "dial_attempts": patience.dial_attempts,
-        "dial_delay_s": patience.dial_delay_s,
+        "dial_attempts": patience.local_attempts,
+        "dial_delay_s": patience.local_delay_s,
+        "bind_attempts": patience.local_attempts,
+        "bind_delay_s": patience.local_delay_s,
         "held": None if patience.hold else 0,
     }
     limits = Limits()

@@ -178,6 +178,11 @@ class TunnelProxy:
             raise UnusableServices(f"one of the tunnel's services must be named: {offered}")
         await attach(client, self._board.accept(names[0]))
 
+    def hold(self, on: bool) -> None:
+        """Whether clients that come while the link is down wait for it. Of a started proxy."""
+        if self._board is not None:
+            self._board.hold(on)
+
     def snapshot(self) -> TunnelLink:
         traffic = self._board.traffic if self._board is not None else {}
         return TunnelLink(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +12,7 @@ from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import HEAD_ROOM, Link
 from peerdeck.engine.tunnel.local import LocalConnection
 from peerdeck.engine.tunnel.silence import Silence
-from peerdeck.engine.tunnel.waiting import HalfClosed, Leisure, SlowReaders, Turns
+from peerdeck.engine.tunnel.waiting import HalfClosed, Held, Leisure, SlowReaders, Turns
 from peerdeck.protocol.frames import MAX_PAYLOAD
 from peerdeck.protocol.tunnel import DestinationTunnel, SourceTunnel
 from peerdeck.protocol.tunnel_events import (
@@ -57,7 +56,7 @@ class Switchboard:
         self._locals: set[LocalConnection] = set()
         self._by_identity: dict[Connection, LocalConnection] = {}
         self.dialer = Dialer(limits, tasks, on_failed=self.lost)
-        self._held: deque[LocalConnection] = deque()
+        self._held = Held(limits.held)
         self._turns = Turns(limits.small_bytes)
         self._half_closed = HalfClosed(limits, self._end_at_leisure)
         self._leisure = Leisure(limits.leisure_s)
@@ -92,10 +91,16 @@ class Switchboard:
     def services_ready(self) -> None:
         """The owner has its ports and targets: connections may start; held ones do so now."""
         self._ready = True
-        while self._held:
-            local = self._held.popleft()
+        for local in self._held:
+            self._held.discard(local)
             local.resume_reading()
             self._begin(local)
+
+    def hold(self, on: bool) -> None:
+        """Whether clients that come while there is no link wait for it; else all are refused."""
+        self._held.hold = on
+        for local in () if on else self._held:
+            self._end(local)
 
     def received(self, data: memoryview) -> None:
         self._dispatch(self.machine.receive(data))
@@ -164,10 +169,7 @@ class Switchboard:
             return
         if self._ready:
             self._begin(local)
-        elif len(self._held) < self._limits.held:
-            local.pause_reading()
-            self._held.append(local)
-        else:
+        elif not self._held.add(local):
             self._abort(local)
 
     def turn(self, local: LocalConnection) -> memoryview:
@@ -291,8 +293,7 @@ class Switchboard:
             self._leisure.do(self._flush) if at_leisure else self._flush()
             self._detach(local)
             local.finish(self._limits.flush_s)
-        elif local in self._held:
-            self._held.remove(local)
+        elif self._held.discard(local):
             self.traffic[local.service].connections -= 1
             local.abort()
 
@@ -319,8 +320,8 @@ class Switchboard:
             if local.identity is not None:
                 self._by_identity.pop(local.identity, None)
                 self._detach(local)
+            self._held.discard(local)
             self._abort(local)
-        self._held.clear()
 
     async def emptied(self) -> None:
         """Returns when the last local socket is closed."""

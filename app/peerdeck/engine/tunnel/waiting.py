@@ -2,11 +2,38 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link
 from peerdeck.engine.tunnel.local import LocalConnection
+
+
+class Held:
+    """Clients that came while the tunnel cannot take them, at most `most`; read once it can.
+
+    hold: whether any may wait at all.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.hold = True
+        self._most = most
+        self._waiting: dict[LocalConnection, None] = {}  # in order
+
+    def __iter__(self) -> Iterator[LocalConnection]:
+        return iter(tuple(self._waiting))
+
+    def add(self, local: LocalConnection) -> bool:
+        """Whether it may wait."""
+        if not self.hold or len(self._waiting) >= self._most:
+            return False
+        local.pause_reading()
+        self._waiting[local] = None
+        return True
+
+    def discard(self, local: LocalConnection) -> bool:
+        """Whether it waited."""
+        return self._waiting.pop(local, local) is None
 
 
 class SlowReaders:

@@ -61,8 +61,8 @@ class ConnectionsCard(Card):
         self.hold = QCheckBox("Hold new ones while the link is down")
         self.hold.setObjectName("tunnels.connections.hold")
         self.hold.setToolTip(
-            "They wait until the tunnel is back; else they are refused at once. "
-            "Takes effect with the next Connect."
+            "They wait until the tunnel is back; else they are refused at once, those too that "
+            "wait already."
         )
         self.hold.toggled.connect(self.hold_changed)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
