@@ -50,6 +50,7 @@ BYTES: Final = Unit(
     bytes_text, ((1e9, 1e-9, "GB"), (1e6, 1e-6, "MB"), (1e3, 1e-3, "kB"), (0, 1, "B")), 1e3
 )
 SECONDS: Final = Unit(lambda s: milliseconds_text(1000 * s), ((1.0, 1, "s"), (0, 1000, "ms")), 0.01)
+MILLISECONDS: Final = Unit(milliseconds_text, ((1e4, 1e-3, "s"), (0, 1, "ms")), 1.0)
 PERCENT: Final = Unit(lambda v: f"{v:.1f} %", ((0, 1, "%"),), 4.0)
 FPS: Final = Unit(lambda v: f"{v:.0f} fps", ((0, 1, "fps"),), 10.0)
 PIXELS: Final = Unit(lambda v: f"{v:.0f} px", ((0, 1, "px"),), 100.0)
@@ -62,25 +63,17 @@ PLAIN: Final = counted("")
 
 def unit_of(word: str, *, rate: bool) -> Unit:
     """Of a definition's unit ("bytes", "s", "packets" …); rate: of its growth per second."""
-    word = word.lower().strip()
     if rate:
-        if word in {"bytes", "byte", "b"}:
-            return BITRATE  # the value is scaled by 8
-        return SHARE if word in {"s", "seconds"} else RATE
+        # The value of bytes is scaled by 8.
+        return {"bytes": BITRATE, "s": SHARE}.get(word, RATE)
     known = {
         "bytes": BYTES,
-        "byte": BYTES,
         "s": SECONDS,
-        "seconds": SECONDS,
+        "ms": MILLISECONDS,
         "bit/s": BITRATE,
-        "bits/s": BITRATE,
-        "bps": BITRATE,
-        "fps": FPS,
         "frames/s": FPS,
         "pixels": PIXELS,
-        "px": PIXELS,
         "flag": FLAG,
-        "%": PERCENT,
     }
     return known.get(word) or counted(word)
 
