@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication
 from peerdeck.core.channel import Channel
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.ice import IceServer, IceUri
+from peerdeck.core.join import JoinOptions
 from peerdeck.core.observable import Observable
 from peerdeck.core.region import Region
 from peerdeck.core.secret import Secret
@@ -104,11 +105,15 @@ class FakeIce(Remembered):
 
 
 class FakeSessions(Remembered):
-    def join(self, arn: str) -> str:
+    def join(self, arn: str, options: JoinOptions = JoinOptions()) -> str:
         self.calls.append(("join", arn))
+        self.options = options
         if isinstance(self.error, UserError):
             raise self.error
         return "s1"
+
+    def prepare(self, arn: str) -> None:
+        self.prepared = arn
 
 
 class FakeSettings:

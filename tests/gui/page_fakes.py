@@ -2,15 +2,17 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from tests.gui.session_logs import made_log, report
 
 from peerdeck.core.errors import UserError
+from peerdeck.core.join import JoinOptions
 from peerdeck.core.observable import Observable
+from peerdeck.core.peer_log import DataMessage, Direction, SessionLog
 from peerdeck.core.session import STEPS, Phase, Session, Step
 from peerdeck.core.stats import CandidatePair, PeerStats, Picture
 from peerdeck.core.tunnel import (
@@ -120,9 +122,12 @@ class FakeSessions:
         self.state: Observable[tuple[Session, ...]] = Observable(sessions)
         self.calls: list[tuple[str, Any]] = []
         self.error: Exception | None = None
-        self.samples: deque[PeerStats] = deque((sample(s) for s in range(300)), maxlen=300)
         self.camera = Camera()
         self.watched: dict[str, Callable[[], None]] = {}
+        self.watched_peers: dict[str, str] = {}
+        self.heard: dict[str, Callable[[bytes], None]] = {}
+        self.logs: dict[str, SessionLog] = {}
+        self.seconds = 300
 
     def set(self, *sessions: Session) -> None:
         self.state.publish(sessions)
@@ -132,10 +137,36 @@ class FakeSessions:
             tuple(replace(s, **fields) if s.id == session_id else s for s in self.state.value)
         )
 
-    def join(self, channel_arn: str) -> str:
+    def log(self, session_id: str) -> SessionLog:
+        if session_id not in self.logs:
+            name = session_id.removeprefix("id-").removeprefix("new-")
+            self.logs[session_id] = made_log(self.seconds, title=name)
+        return self.logs[session_id]
+
+    def grow(self, session_id: str, peer_id: str = "master", **video: Any) -> None:
+        """Another second of statistics; `video` are members of the received video."""
+        table = self.log(session_id).peer(peer_id).table
+        second = len(table) + 1
+        last = table.times[-1] if len(table) else NOW
+        made = report(last + 1, second)
+        objects = {**made.objects, "IT1V": {**made.objects["IT1V"], **video}}
+        table.append(replace(made, objects=objects))
+        now = next(s for s in self.state.value if s.id == session_id)
+        self.change(session_id, stats=replace(now.stats or sample(0), at_s=last + 1))
+
+    def say(self, session_id: str, *data: bytes, text: bool = True) -> None:
+        """The other side says something over the data channel."""
+        messages = self.log(session_id).peer("master").messages
+        for one in data:
+            messages.append(
+                DataMessage(NOW + len(messages), Direction.RECEIVED, "kvs", one, len(one), text)
+            )
+        self.change(session_id, messages=len(messages))
+
+    def join(self, channel_arn: str, options: JoinOptions = JoinOptions()) -> str:
         self.calls.append(("join", channel_arn))
         name = channel_arn.split("/")[1]
-        made = session(name, Phase.JOINING, id=f"new-{name}")
+        made = session(name, Phase.JOINING, id=f"new-{name}", options=options)
         self.set(*self.state.value, made)
         return made.id
 
@@ -156,17 +187,27 @@ class FakeSessions:
         self.calls.append(("dismiss", session_id))
         self.set(*(s for s in self.state.value if s.id != session_id))
 
-    def history(self, session_id: str) -> deque[PeerStats]:
-        return self.samples
-
-    def picture(self, session_id: str, width: int, height: int) -> Picture | None:
+    def picture(
+        self, session_id: str, width: int, height: int, peer_id: str = ""
+    ) -> Picture | None:
         return self.camera.picture(width, height)
 
-    def watch_frames(self, session_id: str, on_frame: Callable[[], None] | None) -> None:
+    def watch_frames(
+        self, session_id: str, on_frame: Callable[[], None] | None, peer_id: str = ""
+    ) -> None:
         if on_frame is None:
             self.watched.pop(session_id, None)
         else:
             self.watched[session_id] = on_frame
+            self.watched_peers[session_id] = peer_id
+
+    def watch_sound(
+        self, session_id: str, on_pcm: Callable[[bytes], None] | None, peer_id: str = ""
+    ) -> None:
+        if on_pcm is None:
+            self.heard.pop(session_id, None)
+        else:
+            self.heard[session_id] = on_pcm
 
     def frame(self) -> None:
         """The camera has sent another one."""
@@ -174,8 +215,8 @@ class FakeSessions:
         for on_frame in tuple(self.watched.values()):
             on_frame()
 
-    def send_text(self, session_id: str, text: str) -> None:
-        self.calls.append(("send_text", text))
+    def send(self, session_id: str, data: str | bytes, peer_id: str = "") -> None:
+        self.calls.append(("send", (data, peer_id)))
         if isinstance(self.error, UserError):
             raise self.error
 

@@ -1,16 +1,13 @@
 """Steps and telemetry as rows."""
 
-import json
-
 import pytest
 from pytestqt.modeltest import ModelTester
-from tests.gui.page_fakes import TELEMETRY, session, steps
+from tests.gui.page_fakes import session, steps
 
 from peerdeck.core.session import STEPS, Phase, Step
+from peerdeck.gui.models.session_figures import RECEIVED
 from peerdeck.gui.models.steps import step_rows
-from peerdeck.gui.widgets.data_channel import MAX_ROWS, DataView, readings
 from peerdeck.gui.widgets.plots import round_step
-from peerdeck.gui.widgets.session_figures import LINES
 from peerdeck.gui.widgets.steps import StepsView
 
 
@@ -49,40 +46,6 @@ def test_steps_model_keeps_its_promises(
     view.deleteLater()
 
 
-def test_readings_model_keeps_its_promises(themed: None, qtmodeltester: ModelTester) -> None:
-    view = DataView()
-    qtmodeltester.check(view.readings, force_py=True)
-    for text in (TELEMETRY, '{"a": 1}', "[1, 2]", "no json", ""):
-        view.show_data(text, 1, can_send=True)
-    view.deleteLater()
-
-
-def test_nested_telemetry_keeps_its_order_and_names_its_path() -> None:
-    rows = readings('{"b": {"x": [1, {"y": null}]}, "a": true, "t": 41.123456789}')
-    assert rows is not None
-    assert [(row.name, row.value) for row in rows] == [
-        ("b.x[0]", "1"),
-        ("b.x[1].y", "–"),
-        ("a", "yes"),
-        ("t", "41.1235"),
-    ]
-
-
-@pytest.mark.parametrize("text", ["", "hello", "3", '"text"', "{", "[]", "[" * 5000, "{" * 70_000])
-def test_what_is_no_object_is_shown_as_it_is(text: str) -> None:
-    assert readings(text) is None
-
-
-def test_a_talkative_device_cannot_fill_the_memory() -> None:
-    rows = readings(json.dumps(list(range(5000))))
-    assert rows is not None
-    assert len(rows) == MAX_ROWS
-    deep = "[" * 50 + "1" + "]" * 50
-    found = readings(deep)
-    assert found is not None
-    assert len(found) == 1
-
-
 @pytest.mark.parametrize(
     ("least", "step"), [(0.3, 0.5), (1.0, 1), (1.1, 2), (2.1, 5), (5.1, 10), (730.0, 1000), (0, 1)]
 )
@@ -100,7 +63,7 @@ def test_axes_step_by_round_numbers(least: float, step: float) -> None:
     ],
 )
 def test_colour_comes_at_the_threshold(title: str, values: tuple[tuple[float, str], ...]) -> None:
-    limit = next(line.limit for line in LINES if line.title == title)
+    limit = next(line.limit for line in RECEIVED if line.title == title)
     assert limit is not None
     for value, tone in values:
         assert limit.tone(value) == tone

@@ -1,13 +1,10 @@
 """Sessions: watched, studied, left and joined again by real clicks."""
 
-import importlib
-import sys
-import threading
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import pyqtgraph  # noqa: F401 - before a page asks for it: most tests have no loop to load it
 import pytest
 from PySide6.QtCore import QCoreApplication, QObject, QRect, Qt
 from PySide6.QtTest import QTest
@@ -15,9 +12,12 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from pytestqt.qtbot import QtBot
 from tests.gui.page_fakes import FakeSessions, sample, session, steps
 
+import peerdeck.gui.widgets.plots.collect  # noqa: F401 - most tests have no loop to load it on
+from peerdeck.core.channel import Role
 from peerdeck.core.errors import UserError
-from peerdeck.core.session import Phase
-from peerdeck.core.stats import CandidatePair
+from peerdeck.core.join import JoinOptions, Source
+from peerdeck.core.peer_log import PeerLog
+from peerdeck.core.session import Peer, Phase, Session
 from peerdeck.gui.pages.sessions import SessionsPage
 
 OnLoop = Callable[[Callable[[], Awaitable[Any]]], Any]
@@ -38,6 +38,7 @@ def page(console: SimpleNamespace, sessions: FakeSessions, qtbot: QtBot) -> Iter
     qtbot.waitExposed(made)
     yield made
     made.following.end()
+    made.views.end()
     made.close()
     made.deleteLater()
 
@@ -56,6 +57,15 @@ def click(page: QWidget, name: str) -> None:
     assert button is not None, name
     assert button.isEnabled(), name
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def show_view(page: SessionsPage, title: str) -> None:
+    bar = page.views.tabBar()
+    place = next(at for at in range(bar.count()) if bar.tabText(at) == title)
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(place).center())
+
+
+# --- which session ---------------------------------------------------------------------------
 
 
 def test_without_a_session_the_page_offers_the_way_to_the_channels(
@@ -89,12 +99,98 @@ def test_a_new_session_is_looked_at_at_once(page: SessionsPage, sessions: FakeSe
     assert page.switcher.chosen_id == "id-gate"
 
 
+def test_sessions_of_one_channel_have_names_of_their_own_that_stay(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    first, second = session("gate"), session("gate", id="other")
+    sessions.set(first, second)
+    names = [page.switcher.tabText(at) for at in range(page.switcher.count())]
+    assert names == ["gate", "gate 2"]
+    sessions.set(second)
+    assert page.switcher.tabText(0) == "gate 2"
+    third = session("gate", id="third", options=JoinOptions(role=Role.MASTER))
+    sessions.set(second, session("gate", id="fourth"), third)
+    names = [page.switcher.tabText(at) for at in range(page.switcher.count())]
+    assert names == ["gate 2", "gate", "gate · master"]
+
+
+def test_a_failed_join_says_why_and_what_to_do(page: SessionsPage, sessions: FakeSessions) -> None:
+    sessions.set(session("gate", Phase.FAILED, problem=SILENT, steps=steps(4)))
+    assert page.stage.message.isVisible()
+    assert SILENT.title in page.stage.message.text
+    assert SILENT.remedy in page.stage.message.text
+    click(page, "sessions.message.dismiss")
+    assert sessions.state.value == ()
+    assert page.pane.state == "empty"
+
+
+def test_the_reason_keeps_its_buttons_while_nothing_new_is_said(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(session("gate", Phase.FAILED, problem=SILENT))
+    before = find(page, "sessions.message.rejoin", QAbstractButton)
+    sessions.change("id-gate", messages=1)
+    assert page.findChildren(QAbstractButton, "sessions.message.rejoin") == [before]
+
+
+def test_leave_leaves_and_offers_to_join_again(
+    console: SimpleNamespace, sessions: FakeSessions, on_loop: OnLoop
+) -> None:
+    async def body() -> None:
+        page = SessionsPage(console)
+        page.show()
+        sessions.set(session("front-door"))
+        click(page, "sessions.leave")
+        assert page.tasks.is_running("leave id-front-door")
+        await page.tasks._tasks["leave id-front-door"]
+        assert sessions.calls == [("leave", "id-front-door")]
+        assert not page.leave.isVisible()
+        click(page, "sessions.message.rejoin")
+        assert sessions.calls[-2][0] == "rejoin"
+        assert page.switcher.chosen_id == "new-front-door"
+        assert page.stage.strip.state.word == "Joining…"
+        await page.aclose()
+        page.close()
+
+    on_loop(body)
+
+
+def test_page_ends_with_nothing_watched_and_nothing_followed(
+    console: SimpleNamespace, sessions: FakeSessions, on_loop: OnLoop
+) -> None:
+    async def body() -> None:
+        page = SessionsPage(console)
+        page.show()
+        sessions.set(session("front-door"))
+        await page.aclose()
+        assert sessions.watched == {}
+        assert sessions.state.subscribers == 0
+        await page.aclose()
+        page.close()
+
+    on_loop(body)
+
+
+def test_a_hidden_page_catches_up_when_it_is_shown(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    page.hide()
+    sessions.set(session("front-door"))
+    assert page.figures.lines["Frames"].text == "–"
+    page.show()
+    assert page.figures.lines["Frames"].text == "30 fps"
+
+
+# --- its picture -----------------------------------------------------------------------------
+
+
 def test_picture_is_asked_for_in_physical_pixels_only_on_new_frames(
     page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
 ) -> None:
     sessions.set(session("front-door"))
     video = page.stage.video
     qtbot.waitUntil(lambda: video.has_picture)
+    QCoreApplication.processEvents()
     ratio = video.devicePixelRatioF()
     assert sessions.camera.asked[-1] == (
         round(video.width() * ratio),
@@ -139,11 +235,29 @@ def test_another_tab_watches_the_other_session_alone(
     assert list(sessions.watched) == ["id-front-door"]
 
 
+def test_a_lost_path_dims_the_last_picture_and_counts(
+    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
+) -> None:
+    sessions.set(session("front-door"))
+    qtbot.waitUntil(lambda: page.stage.video.has_picture)
+    sessions.change("id-front-door", phase=Phase.REBUILDING, rebuilds=2)
+    assert page.stage.video.isVisible()
+    assert page.stage.video.veil == "Path lost 0 s ago, joining again (attempt 2)"
+    assert page.stage.strip.rebuilds.text() == "rebuilt 2×"
+    assert page.leave.isEnabled()
+    sessions.change("id-front-door", phase=Phase.CONNECTED)
+    assert page.stage.video.veil == ""
+    assert page.stage.strip.rebuilds.text() == "rebuilt 2×"
+
+
+# --- its figures -----------------------------------------------------------------------------
+
+
 def test_strip_tells_state_and_path(page: SessionsPage, sessions: FakeSessions) -> None:
-    sessions.set(session("front-door", stats=sample(9, rtt_ms=48.2)))
+    sessions.set(session("front-door"))
     strip = page.stage.strip
     assert strip.state.word == "Connected"
-    assert strip.path.text() == "relay/udp · 48 ms · VP8 1280×720"
+    assert strip.path.text() == "host/udp · 40 ms · VP8 1280×720"
     assert strip.signaling.text() == ""
     sessions.change("id-front-door", signaling="reconnecting")
     assert strip.signaling.text() == "signaling reconnecting"
@@ -152,198 +266,212 @@ def test_strip_tells_state_and_path(page: SessionsPage, sessions: FakeSessions) 
 def test_figures_are_plain_until_they_hurt_and_then_have_a_word(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
-    sessions.set(session("front-door", stats=sample(0)))
+    sessions.set(session("front-door"))
     lines = page.figures.lines
-    assert lines["Round trip"].text == "48 ms"
-    assert lines["Bitrate in"].text == "1.9 Mbps"
-    sessions.change("id-front-door", stats=sample(0, rtt_ms=912.0, loss_percent=9.4, fps=0.5))
-    assert lines["Round trip"].text == "912 ms slow"
-    assert lines["Loss"].text == "9.4 % lossy"
+    assert lines["Frames"].text == "30 fps"
+    assert lines["Bitrate in"].text == "1.2 Mbps"
+    decoded = sessions.log("id-front-door").peers["master"].table.report(-1).objects["IT1V"]
+    sessions.grow("id-front-door", jitter=0.4, framesDecoded=int(decoded["framesDecoded"]) + 5)
+    assert lines["Jitter"].text == "400 ms uneven"
+    assert lines["Frames"].text == "5 fps choppy"
     assert page.figures.resolution.text == "1280×720 VP8"
 
 
-def test_a_figure_that_is_not_known_is_a_dash(page: SessionsPage, sessions: FakeSessions) -> None:
-    sessions.set(session("front-door", stats=sample(0, rtt_ms=None)))
-    assert page.figures.lines["Round trip"].text == "–"
-
-
-def test_leave_leaves_and_offers_to_join_again(
-    console: SimpleNamespace, sessions: FakeSessions, on_loop: OnLoop
-) -> None:
-    async def body() -> None:
-        page = SessionsPage(console)
-        page.show()
-        sessions.set(session("front-door"))
-        click(page, "sessions.leave")
-        assert page.tasks.is_running("leave id-front-door")
-        await page.tasks._tasks["leave id-front-door"]
-        assert sessions.calls == [("leave", "id-front-door")]
-        assert not page.leave.isVisible()
-        click(page, "sessions.message.rejoin")
-        assert sessions.calls[-2][0] == "rejoin"
-        assert page.switcher.chosen_id == "new-front-door"
-        assert page.stage.strip.state.word == "Joining…"
-        await page.aclose()
-        page.close()
-
-    on_loop(body)
-
-
-def test_a_failed_join_says_why_and_what_to_do(page: SessionsPage, sessions: FakeSessions) -> None:
-    sessions.set(session("gate", Phase.FAILED, problem=SILENT, steps=steps(4)))
-    assert page.stage.message.isVisible()
-    assert SILENT.title in page.stage.message.text
-    assert SILENT.remedy in page.stage.message.text
-    row = page.timeline.steps.row_at(4)
-    assert (row.name, row.reached, row.slow) == ("Answer received", False, True)
-    click(page, "sessions.message.dismiss")
-    assert sessions.state.value == ()
-    assert page.pane.state == "empty"
-
-
-def test_the_reason_keeps_its_buttons_while_nothing_new_is_said(
-    page: SessionsPage, sessions: FakeSessions
-) -> None:
-    sessions.set(session("gate", Phase.FAILED, problem=SILENT))
-    before = find(page, "sessions.message.rejoin", QAbstractButton)
-    sessions.change("id-gate", messages=1)
-    assert page.findChildren(QAbstractButton, "sessions.message.rejoin") == [before]
-
-
-def test_telemetry_is_rows_and_other_text_is_text(
+def test_a_figure_that_is_not_known_is_a_dash_and_each_says_what_it_is(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
     sessions.set(session("front-door"))
-    page.views.setCurrentIndex(3)
-    shown = {row.name: row.value for row in page.data.readings.shown}
-    assert shown["battery.volts"] == "12.61"
-    assert shown["battery.charging"] == "yes"
-    assert shown["position[1]"] == "13.4"
-    sessions.change("id-front-door", telemetry="plain words", messages=1205)
-    assert page.data._raw.isVisible()
-    assert page.data._raw.toPlainText() == "plain words"
+    assert page.figures.lines["Decoding"].text == "–"
+    for title, line in page.figures.lines.items():
+        assert "W3C" in line.toolTip(), title
+
+
+def test_figures_of_what_is_over_are_dashes(page: SessionsPage, sessions: FakeSessions) -> None:
+    sessions.set(session("front-door"))
+    sessions.change("id-front-door", phase=Phase.LEFT)
+    assert page.figures.lines["Frames"].text == "–"
+
+
+# --- side by side ----------------------------------------------------------------------------
+
+
+def test_grid_watches_what_is_in_sight_and_a_click_opens(
+    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
+) -> None:
+    sessions.set(*(session(f"camera-{n}") for n in range(4)))
+    click(page, "sessions.grid")
+    qtbot.waitUntil(lambda: len(sessions.watched) == 4)
+    assert not page.leave.isVisible()
+    tile = page.grid.tiles["id-camera-1"]
+    assert tile.figures.text() == "relay/udp · 31 fps · 2.1 Mbps"
+    QTest.mouseClick(tile.video, Qt.MouseButton.LeftButton)
+    assert not page.in_grid
+    assert page.switcher.chosen_id == "id-camera-1"
+    assert list(sessions.watched) == ["id-camera-1"]
+
+
+def test_tiles_that_are_scrolled_away_cost_no_frames(
+    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
+) -> None:
+    sessions.set(*(session(f"camera-{n}") for n in range(20)))
+    page.show_grid(True)
+    qtbot.waitUntil(lambda: 0 < len(sessions.watched) < 20)
+    assert "id-camera-0" in sessions.watched
+    bar = page.grid._area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    qtbot.waitUntil(lambda: "id-camera-19" in sessions.watched)
+    assert "id-camera-0" not in sessions.watched
+
+
+def test_grid_ends_with_its_last_but_one_session(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(session("a"), session("b"))
+    page.show_grid(True)
+    assert page.in_grid
+    sessions.set(session("b"))
+    assert not page.in_grid
+    assert not page.side_by_side.isVisible()
+
+
+def test_escape_leaves_the_grid(page: SessionsPage, sessions: FakeSessions) -> None:
+    sessions.set(session("a"), session("b"))
+    page.show_grid(True)
+    assert page.back()
+    assert not page.in_grid
+
+
+# --- master ----------------------------------------------------------------------------------
+
+
+def master(*ids: str, picture: bool = False) -> Session:
+    options = JoinOptions(role=Role.MASTER, video=Source.GENERATED)
+    stats = sample(300, out_fps=30.0, out_loss_percent=3.0, out_nacks_per_s=2.0)
+    peers = tuple(Peer(one, "connected", 1.0, stats, has_picture=picture) for one in ids)
+    return session("gate", options=options, peers=peers, client_id="")
+
+
+def test_a_master_waits_for_viewers_and_offers_to_be_one(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(master())
+    assert page.views.viewers.isVisible()
+    assert page.views.viewers.pane.state == "empty"
+    assert page.stage.video.isVisible(), "its own picture can be seen already"
+    click(page, "sessions.viewers.pane.message.join")
+    assert sessions.calls == [("join", session("gate").channel_arn)]
+
+
+def test_a_master_shows_a_row_per_viewer_and_the_chosen_one_everywhere(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    log = sessions.log("id-gate")
+    for one in ("ada", "bob"):
+        log.peers[one] = PeerLog(one, log.peers["master"].table)
+    sessions.set(master("ada", "bob"))
+    table = page.views.viewers.table
+    texts = [page.views.viewers.rows.index(0, at).data() for at in range(9)]
+    assert texts[:2] == ["ada", "connected"]
+    assert texts[3:] == ["relay/udp", "54 ms", "44.8 kbps", "30", "3.0 %", "2 / 0"]
+    assert page.views.plots.peer_id == "ada"
+    table.select_id("bob")
+    assert page.views.plots.peer_id == "bob"
+    assert page.views.data.peer_id == "bob"
+    assert "Frames sent" in page.figures.lines
+    peers = page.stage.strip.peers
+    assert peers.isVisible()
+    assert peers.currentText() == "bob"
+    peers.activated.emit(0)
+    assert table.selected_id == "ada"
+
+
+def test_picture_of_a_viewer_that_sends_one_can_be_chosen(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(master("ada", picture=True))
+    assert sessions.watched_peers["id-gate"] == ""
+    click(page, "sessions.side.theirs")
+    assert sessions.watched_peers["id-gate"] == "ada"
+    sessions.set(master("ada"))
+    assert sessions.watched_peers["id-gate"] == "", "it stopped sending"
+    assert not page.stage.strip.side.isVisible()
+
+
+def test_a_viewer_has_no_table_of_viewers(page: SessionsPage, sessions: FakeSessions) -> None:
+    sessions.set(master("ada"), session("front-door"))
+    assert not page.views.isTabVisible(0)
+    page.switcher.choose("id-gate")
+    assert page.views.isTabVisible(0)
+
+
+# --- data ------------------------------------------------------------------------------------
 
 
 def test_text_is_sent_once_and_stays_in_the_field_when_refused(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
     sessions.set(session("front-door"))
-    page.views.setCurrentIndex(3)
-    assert not page.data.send.isEnabled(), "there is nothing to send yet"
-    QTest.keyClicks(page.data.field, "hello")
+    show_view(page, "Data")
+    line = page.views.data.line
+    assert not line.send.isEnabled(), "there is nothing to send yet"
+    QTest.keyClicks(line.field, "hello")
     sessions.error = UserError("The session is over.", "Join again to send.")
     click(page, "sessions.data.send")
-    assert page.data.field.text() == "hello"
+    assert line.field.text() == "hello"
     assert page.note.isVisible()
     sessions.error = None
-    QTest.keyClick(page.data.field, Qt.Key.Key_Return)
-    assert page.data.field.text() == ""
-    assert sessions.calls == [("send_text", "hello")] * 2
+    QTest.keyClick(line.field, Qt.Key.Key_Return)
+    assert line.field.text() == ""
+    assert sessions.calls == [("send", ("hello", ""))] * 2
 
 
 def test_nothing_can_be_sent_before_the_channel_is_open(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
     sessions.set(session("front-door", steps=steps(8)))
-    page.views.setCurrentIndex(3)
-    QTest.keyClicks(page.data.field, "hello")
-    assert not page.data.send.isEnabled()
-    QTest.keyClick(page.data.field, Qt.Key.Key_Return)
+    show_view(page, "Data")
+    line = page.views.data.line
+    QTest.keyClicks(line.field, "hello")
+    assert not line.send.isEnabled()
+    QTest.keyClick(line.field, Qt.Key.Key_Return)
     assert sessions.calls == []
 
 
-@pytest.mark.parametrize(
-    ("pair", "words"),
-    [
-        (CandidatePair("relay", "a:1", "host", "b:2"), "TURN relay (UDP), asked for by our side"),
-        (CandidatePair("host", "a:1", "relay", "b:2", "tcp"), "asked for by the camera"),
-        (CandidatePair("relay", "a:1", "relay", "b:2"), "asked for by both sides"),
-        (CandidatePair("host", "a:1", "host", "b:2"), "within one network"),
-        (CandidatePair("srflx", "a:1", "prflx", "b:2"), "through NAT"),
-    ],
-)
-def test_the_selected_pair_is_told_as_a_sentence(
-    page: SessionsPage, sessions: FakeSessions, pair: CandidatePair, words: str
-) -> None:
-    sessions.set(session("front-door", stats=sample(1, pair=pair)))
-    assert words in page.candidates.sentence
-
-
-def test_plots_are_made_at_the_first_look_and_rest_while_hidden(
-    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
-) -> None:
-    page.views.setCurrentIndex(2)
-    sessions.set(session("front-door"))
-    assert page.plots._plots == []
-    page.views.setCurrentIndex(0)
-    assert len(page.plots._plots) == 8
-    assert page.plots._timer.isActive()
-    assert page.plots._timer.interval() >= 1000
-    assert len(page.plots._plots[0].times) == 300
-    page.views.setCurrentIndex(1)
-    assert not page.plots._timer.isActive()
-
-
-def test_drawing_of_plots_is_loaded_beside_the_loop(
-    console: SimpleNamespace,
-    sessions: FakeSessions,
-    on_loop: OnLoop,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    loaded_by: list[str] = []
-
-    def load(name: str) -> None:
-        loaded_by.append(threading.current_thread().name)
-
-    async def body() -> None:
-        page = SessionsPage(console)
-        with monkeypatch.context() as patch:
-            patch.delitem(sys.modules, "pyqtgraph")
-            patch.setattr(importlib, "import_module", load)
-            sessions.set(session("front-door"))
-            page.show()
-            assert page.plots._plots == []
-            patch.undo()
-            patch.setattr(importlib, "import_module", load)
-            await page.tasks._tasks["plots"]
-        assert len(page.plots._plots) == 8
-        assert loaded_by
-        assert loaded_by[0] != threading.main_thread().name
-        await page.aclose()
-        page.close()
-
-    on_loop(body)
-
-
-def test_a_young_session_fills_its_plots(page: SessionsPage, sessions: FakeSessions) -> None:
-    sessions.samples.clear()
-    sessions.samples.extend(sample(second) for second in range(20))
-    sessions.set(session("front-door"))
-    low, high = page.plots._plots[0].box.viewRange()[0]
-    assert (round(low), round(high)) == (-60, 0)
-
-
-def test_page_ends_with_nothing_watched_and_nothing_followed(
-    console: SimpleNamespace, sessions: FakeSessions, on_loop: OnLoop
-) -> None:
-    async def body() -> None:
-        page = SessionsPage(console)
-        page.show()
-        sessions.set(session("front-door"))
-        await page.aclose()
-        assert sessions.watched == {}
-        assert sessions.state.subscribers == 0
-        await page.aclose()
-        page.close()
-
-    on_loop(body)
-
-
-def test_a_hidden_page_catches_up_when_it_is_shown(
+def test_a_master_speaks_to_all_or_to_the_chosen_viewer(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
-    page.hide()
-    sessions.set(session("front-door", stats=sample(0)))
-    assert page.figures.lines["Frames"].text == "–"
-    page.show()
-    assert page.figures.lines["Frames"].text == "30 fps"
+    sessions.set(master("ada", "bob"))
+    page.views.viewers.table.select_id("bob")
+    show_view(page, "Data")
+    line = page.views.data.line
+    line.field.setText("all")
+    click(page, "sessions.data.send")
+    click(page, "sessions.data.to.one")
+    line.field.setText("you")
+    click(page, "sessions.data.send")
+    assert sessions.calls == [("send", ("all", "")), ("send", ("you", "bob"))]
+
+
+def test_what_comes_over_the_channel_is_shown_as_it_comes(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(replace(session("front-door"), messages=0))
+    show_view(page, "Data")
+    sessions.say("id-front-door", b'{"motion": true}')
+    assert '"motion": true' in page.views.data.detail.toPlainText()
+
+
+# --- plots -----------------------------------------------------------------------------------
+
+
+def test_views_read_the_log_of_the_chosen_session(
+    page: SessionsPage, sessions: FakeSessions
+) -> None:
+    sessions.set(session("front-door"), session("gate"))
+    page.switcher.choose("id-front-door")
+    for view in page.views.log_views:
+        assert view.log is sessions.log("id-front-door")
+        assert view.peer_id == "master"
+        assert view.at_s is None
+    sessions.set()
+    assert all(view.log is None for view in page.views.log_views)

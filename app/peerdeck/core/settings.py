@@ -12,6 +12,7 @@ class Settings:
     hold_connections: whether connections that come while a tunnel's link is down wait for it.
 
     geometry: window placement, base64 of what Qt saves. columns: header state by table.
+    join_options: the last of each channel's as JSON, by its ARN, the newest at the end.
     """
 
     profile: str = ""
@@ -22,3 +23,4 @@ class Settings:
     hold_connections: bool = True
     geometry: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    join_options: dict[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from peerdeck.core.settings import Settings
 _log = logging.getLogger(__name__)
 MAX_BYTES = 1 << 20
 _Name = Annotated[str, msgspec.Meta(max_length=256)]
+_Long = Annotated[str, msgspec.Meta(max_length=1024)]
 _Url = Annotated[str, msgspec.Meta(max_length=2048)]
 _Blob = Annotated[str, msgspec.Meta(max_length=16_384)]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -43,6 +44,9 @@ class _Stored(msgspec.Struct):
     hold_connections: bool = True
     geometry: _Blob = ""
     columns: Annotated[dict[_Name, _Blob], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=dict
+    )
+    join_options: Annotated[dict[_Long, _Blob], msgspec.Meta(max_length=200)] = msgspec.field(
         default_factory=dict
     )
 
@@ -128,6 +132,7 @@ def _decoded(data: bytes) -> Settings:
         hold_connections=stored.hold_connections,
         geometry=stored.geometry,
         columns=stored.columns,
+        join_options=stored.join_options,
     )
 
 

@@ -7,12 +7,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from peerdeck.core.channel import Channel
-from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.ice import IceRequest
 from peerdeck.core.quantities import age_text
 from peerdeck.gui.models.rows import Column, RowsModel
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.ice_panel import IcePanel
+from peerdeck.gui.pages.joining import Joining
 from peerdeck.gui.theme import GAP_M
 from peerdeck.gui.widgets.buttons import IconButton
 from peerdeck.gui.widgets.cards import SectionHeader, scrolled
@@ -84,12 +84,14 @@ class ChannelsPage(Page):
         self.pane = StatePane(self.table, "channels.pane")
         self.card = ChannelCard()
         self.ice = IcePanel()
+        self.joining = Joining(console, self.card, self)
         self.column.addWidget(self._header())
         self.column.addWidget(self.note)
         self.column.addWidget(self._split(), 1)
         self._connect()
         self.remember_columns(self.table)
         self.following.follow(console.ice.state, self.ice.show_state)
+        self.following.follow(console.ice.state, self.joining.show_ice)
         self.following.follow(console.channels.state, self._show)
 
     def _header(self) -> SectionHeader:
@@ -109,7 +111,6 @@ class ChannelsPage(Page):
         column = QVBoxLayout(detail)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP_M)
-        column.addWidget(self.card)
         column.addWidget(self.ice, 1)
         nothing = Message()
         nothing.tell(
@@ -120,7 +121,17 @@ class ChannelsPage(Page):
         self.side = QStackedWidget()
         self.side.addWidget(nothing)
         self.area = scrolled(detail)
-        self.side.addWidget(self.area)
+        self.beneath = QStackedWidget()
+        self.beneath.addWidget(self.area)
+        self.beneath.addWidget(self.joining.panel)
+        chosen = QWidget()
+        beside = QVBoxLayout(chosen)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(GAP_M)
+        beside.addWidget(self.card)
+        beside.addWidget(self.joining.confirm)
+        beside.addWidget(self.beneath, 1)
+        self.side.addWidget(chosen)
         self.side.addWidget(panel(Skeleton(words=True)))
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
@@ -134,14 +145,18 @@ class ChannelsPage(Page):
 
     def _connect(self) -> None:
         self.table.selected.connect(self._choose)
-        self.table.opened.connect(lambda _: self._join(self.table.selected_id))
-        self.table.add_action("Join as viewer", lambda: self._join(self.table.selected_id), "play")
+        self.table.opened.connect(self.joining.join)
+        self.table.add_action(
+            "Join as viewer", lambda: self.joining.join(self.table.selected_id), "play"
+        )
         self.table.add_copy_action("ARN", lambda channel: channel.arn, "Ctrl+C")
         self.table.add_copy_action("name", lambda channel: channel.name)
         self.filter.textChanged.connect(self._filter)
         self.filter.left_downwards.connect(self._to_table)
         self.pane.chosen.connect(self._act)
-        self.card.join_requested.connect(self._join)
+        self.joining.joined.connect(self._joined)
+        self.joining.refused.connect(self._refused)
+        self.joining.options_wanted.connect(self._show_options)
         self.ice.fetch_requested.connect(self._fetch)
         self.ice.attention.connect(self.area.ensureWidgetVisible)
         self.ice.test_requested.connect(lambda: self.tasks.run("test", self.console.ice.test()))
@@ -152,6 +167,9 @@ class ChannelsPage(Page):
         self.tasks.run("refresh", self.console.channels.refresh())
 
     def back(self) -> bool:
+        if self.beneath.currentIndex():
+            self.joining.put_away()
+            return True
         return super().back() or self._to_table()
 
     def open_item(self, argument: str) -> None:
@@ -175,22 +193,27 @@ class ChannelsPage(Page):
             self.side.setCurrentIndex(0)
             return
         self.console.ice.select(arn)
+        if channel.status == "ACTIVE":
+            self.console.sessions.prepare(arn)
         self.card.show_channel(channel, time.time())
         self.ice.show_channel(arn)
+        self.joining.show_channel(arn)
+        self._show_options(False)
         self.side.setCurrentIndex(1)
 
     def _fetch(self, request: IceRequest) -> None:
         self.tasks.run("fetch", self.console.ice.fetch(request))
 
-    def _join(self, arn: str) -> None:
-        if not arn:
-            return
-        try:
-            session = self.console.sessions.join(arn)
-        except (UserError, FieldError) as error:
-            self.note.say("bad", str(error))
-            return
+    def _joined(self, session: str) -> None:
+        self._show_options(False)
         self.navigate.emit("sessions", session)
+
+    def _refused(self, why: str) -> None:
+        self.note.say("bad", why)
+
+    def _show_options(self, wanted: bool) -> None:
+        self.beneath.setCurrentIndex(int(wanted))
+        self.card.offer(not wanted)
 
     def _filter(self, text: str) -> None:
         self.model.set_filter(text)

@@ -21,7 +21,7 @@ class Button(QPushButton):
     def __init__(self, text: str, kind: Kind = "secondary", icon: str = "") -> None:
         super().__init__(text)
         self._icon = icon
-        self._kind = kind
+        self._tone = _TINTS[kind]
         self.setProperty("kind", kind)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAutoDefault(False)
@@ -30,12 +30,13 @@ class Button(QPushButton):
             theme().changed.connect(self._tint)
             self._tint()
 
-    def set_icon(self, icon: str) -> None:
-        self._icon = icon
+    def set_icon(self, icon: str, tone: str = "") -> None:
+        """tone: theme token, "" for the one it has."""
+        self._icon, self._tone = icon, tone or self._tone
         self._tint()
 
     def _tint(self) -> None:
-        self.setIcon(assets.icon(self._icon, _TINTS[self._kind], ICON_S, GAP_XS))
+        self.setIcon(assets.icon(self._icon, self._tone, ICON_S, GAP_XS))
 
 
 class IconButton(QToolButton):

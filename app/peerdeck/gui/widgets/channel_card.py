@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import QHBoxLayout
 
 from peerdeck.core.channel import Channel
@@ -31,9 +31,12 @@ def moment_text(at: float) -> str:
 
 
 class ChannelCard(Card):
-    """join_requested(str): ARN of the channel to join as viewer."""
+    """join_requested(str), master_requested(str), options_requested(str): ARN of the channel to
+    join with one click, to be master of, to choose options for."""
 
     join_requested = Signal(str)
+    master_requested = Signal(str)
+    options_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__(role="panel")
@@ -45,7 +48,17 @@ class ChannelCard(Card):
         self.status.setObjectName("channel.status")
         self.join = Button("Join as viewer", "primary", "play")
         self.join.setObjectName("channel.join")
-        self.join.clicked.connect(self._join)
+        self.master = Button("Join as master", icon="upload")
+        self.master.setObjectName("channel.master")
+        self.options = Button("Options…", "quiet", "options")
+        self.options.setObjectName("channel.options")
+        self.deeds: Final = (
+            (self.join, self.join_requested),
+            (self.master, self.master_requested),
+            (self.options, self.options_requested),
+        )
+        for button, wanted in self.deeds:
+            button.clicked.connect(lambda _=False, wanted=wanted: self._ask(wanted))
         self.facts = ElidedLabel("", "body", "muted", Qt.TextElideMode.ElideRight)
         self.facts.setObjectName("channel.facts")
         self.arn = ElidedLabel("", "mono", "muted")
@@ -57,7 +70,11 @@ class ChannelCard(Card):
         title.setSpacing(GAP_M)
         title.addWidget(self.name, 1)
         title.addWidget(self.status)
-        title.addWidget(self.join)
+        row = QHBoxLayout()
+        row.setSpacing(GAP_S)
+        for button, _ in self.deeds:
+            row.addWidget(button)
+        row.addStretch(1)
         address = QHBoxLayout()
         address.setSpacing(GAP_S)
         address.addWidget(self.arn, 1)
@@ -65,6 +82,7 @@ class ChannelCard(Card):
         self.body.addLayout(title)
         self.body.addLayout(address)
         self.add(self.facts)
+        self.body.addLayout(row)
 
     def show_channel(self, channel: Channel, now: float) -> None:
         self.channel = channel
@@ -80,11 +98,20 @@ class ChannelCard(Card):
             f"\nCreated {moment_text(channel.created_at)}"
         )
         usable = channel.status == "ACTIVE"
-        self.join.setEnabled(usable)
-        self.join.setToolTip(
-            "" if usable else f"The channel is {status_word(channel.status)}; it must be active."
-        )
+        why = f"The channel is {status_word(channel.status)}; it must be active."
+        for button, tip in (
+            (self.join, "Return"),
+            (self.master, "A master that is there now is thrown out"),
+            (self.options, "Role, media, paths, filters …"),
+        ):
+            button.setEnabled(usable)
+            button.setToolTip(tip if usable else why)
 
-    def _join(self) -> None:
+    def offer(self, wanted: bool) -> None:
+        """Whether its join actions are to be seen; the options have one of their own."""
+        for button, _ in self.deeds:
+            button.setVisible(wanted)
+
+    def _ask(self, wanted: SignalInstance) -> None:
         if self.channel is not None:
-            self.join_requested.emit(self.channel.arn)
+            wanted.emit(self.channel.arn)

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from peerdeck.core.stats import PeerStats
 from peerdeck.gui.models.session_figures import RECEIVED, SENT, Line
@@ -19,6 +19,7 @@ _HEIGHT: Final = 34
 _SPARK_WIDTH: Final = 84
 _SPARK_HEIGHT: Final = 22
 _WIDEST_TITLE: Final = "Frames sent"
+_WIDE_COLUMNS: Final = 2
 
 
 class FigureLine(QWidget):
@@ -142,21 +143,19 @@ class SessionFigures(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._sends = False
         self._groups = {sends: _lines(SENT if sends else RECEIVED) for sends in (False, True)}
         self.resolution = FigureLine("Picture", sparkline=False)
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GAP_XS)
-        for group in self._groups.values():
-            for widget in group.values():
-                column.addWidget(widget, 1)
-        column.addWidget(self.resolution, 1)
+        self._grid = QGridLayout(inner)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(GAP_XS)
+        self._columns = 1
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scrolled(inner))
         self.setAccessibleName("Figures")
-        self.show_sent(False)
+        self._arrange()
 
     @property
     def lines(self) -> dict[str, FigureLine]:
@@ -165,10 +164,29 @@ class SessionFigures(QWidget):
 
     def show_sent(self, sends: bool) -> None:
         """Whether the figures are of what we send."""
-        self._sends = sends
+        if sends is not self._sends:
+            self._sends = sends
+            self._arrange()
+
+    def spread(self, wide: bool) -> None:
+        """Over several columns, where there is no picture beside them."""
+        columns = _WIDE_COLUMNS if wide else 1
+        if columns != self._columns:
+            self._columns = columns
+            self._arrange()
+
+    def _arrange(self) -> None:
         for which, group in self._groups.items():
             for widget in group.values():
-                widget.setVisible(which is sends)
+                self._grid.removeWidget(widget)
+                widget.setVisible(which is self._sends)
+        self._grid.removeWidget(self.resolution)
+        shown = [*self.lines.values(), self.resolution]
+        rows = -(-len(shown) // self._columns)
+        for place, widget in enumerate(shown):
+            self._grid.addWidget(widget, place % rows, place // rows)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, int(row < rows))
 
     def show_samples(self, history: Sequence[PeerStats], latest: PeerStats | None) -> None:
         """history: oldest first; latest: None dashes everything out."""

@@ -1,55 +1,34 @@
 """Where a session's picture is, and what stands there while there is none."""
 
-from PySide6.QtCore import Qt, Signal
+import time
+from typing import Final
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from peerdeck.core.quantities import milliseconds_text
+from peerdeck.core.channel import Role
+from peerdeck.core.join import Source
+from peerdeck.core.quantities import countdown_text
 from peerdeck.core.session import Phase, Session
 from peerdeck.core.stats import PeerStats
-from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, GAP_XS, ROW
-from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, hairline, label
+from peerdeck.gui.models.phases import OVER, has_picture
+from peerdeck.gui.theme import GAP_L, GAP_S
+from peerdeck.gui.widgets.labels import hairline
+from peerdeck.gui.widgets.session_strip import SessionStrip
 from peerdeck.gui.widgets.state import Message
 from peerdeck.gui.widgets.steps import StepsView
 from peerdeck.gui.widgets.video import VideoView
 
-PHASES = {
-    Phase.JOINING: ("Joining…", "info"),
-    Phase.CONNECTED: ("Connected", "ok"),
-    Phase.LEAVING: ("Leaving…", "muted"),
-    Phase.LEFT: ("Left", "muted"),
-    Phase.FAILED: ("Failed", "bad"),
-}
-_STEPS_WIDTH = 360
+_STEPS_WIDTH: Final = 360
+_TICK_MS: Final = 1000
 
 
-def path_text(stats: PeerStats | None) -> str:
-    """ "relay/udp · 48 ms · VP8 1280×720", as far as it is known."""
-    if stats is None:
-        return ""
-    size = f"{stats.width}×{stats.height}" if stats.width else ""
-    parts = (
-        stats.pair.path if stats.pair else "",
-        "" if stats.rtt_ms is None else milliseconds_text(stats.rtt_ms),
-        f"{stats.codec} {size}".strip(),
-    )
-    return " · ".join(part for part in parts if part)
-
-
-class _Strip(QWidget):
-    """State and path, over the picture."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = StatusLabel()
-        self.path = ElidedLabel("", "figures", "muted", Qt.TextElideMode.ElideRight)
-        self.signaling = label("", "small", "warn")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(GAP_S, GAP_XS, GAP_M, GAP_XS)
-        row.setSpacing(GAP_M)
-        row.addWidget(self.state)
-        row.addWidget(self.path, 1)
-        row.addWidget(self.signaling)
-        self.setMinimumHeight(ROW)
+def lost_text(seconds: float, attempt: int) -> str:
+    """ "Path lost 2 s ago, joining again (attempt 2)"."""
+    ago = f"{seconds:.0f} s" if seconds < 60 else countdown_text(seconds)
+    tries = f" (attempt {attempt})" if attempt > 1 else ""
+    return f"Path lost {ago} ago, joining again{tries}"
 
 
 class SessionStage(QFrame):
@@ -63,7 +42,7 @@ class SessionStage(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "panel")
-        self.strip = _Strip()
+        self.strip = SessionStrip()
         self.video = VideoView()
         self.video.setObjectName("sessions.video")
         self.steps = StepsView(compact=True)
@@ -72,6 +51,10 @@ class SessionStage(QFrame):
         self.message.setObjectName("sessions.message")
         self.message.chosen.connect(self.chosen)
         self._told: tuple[object, ...] = ()
+        self._lost_at, self._attempt = 0.0, 0
+        self._ticking = QTimer(self)
+        self._ticking.setInterval(_TICK_MS)
+        self._ticking.timeout.connect(self._show_lost)
         self._joining = self._make_joining()
         self._stack = QStackedLayout()
         for page in (self.video, self._joining, self.message):
@@ -93,26 +76,59 @@ class SessionStage(QFrame):
         row.addStretch(1)
         return page
 
-    def show_session(self, session: Session) -> None:
-        word, tone = PHASES[session.phase]
-        self.strip.state.show_state(word, tone)
-        over = session.phase in {Phase.LEFT, Phase.FAILED}
-        self.strip.path.setText("" if over else path_text(session.stats))
-        lost = session.phase is Phase.CONNECTED and session.signaling != "open"
-        self.strip.signaling.setText(f"signaling {session.signaling}" if lost else "")
-        self.strip.signaling.setToolTip("Media goes on without the signaling socket." * lost)
-        if over:
+    def show_session(self, session: Session, stats: PeerStats | None, lost_at: float = 0.0) -> None:
+        """lost_at: POSIX seconds since when its path is lost, while it is being rebuilt."""
+        self.strip.show_session(session, stats)
+        seen = self._has_picture(session)
+        live = session.phase not in OVER
+        heard = live and session.options.receive_audio and session.options.role is Role.VIEWER
+        self.strip.controls.offer(picture=seen and live, sound=heard and seen)
+        self._follow_loss(session, lost_at)
+        if not live:
             self._tell(session)
-        elif session.phase is Phase.JOINING or not self._frames(session):
+        elif session.phase is Phase.JOINING or not seen:
             self.steps.show_session(session)
             self._stack.setCurrentWidget(self._joining)
         else:
             self._stack.setCurrentWidget(self.video)
 
     @staticmethod
-    def _frames(session: Session) -> bool:
-        """Whether there is a picture; a channel without video is watched by its data channel."""
-        return any(step.name == "First frame" for step in session.steps)
+    def _has_picture(session: Session) -> bool:
+        """A master sees what it sends from the moment it is there."""
+        options = session.options
+        sends = options.role is Role.MASTER and options.video is not Source.NONE
+        return has_picture(session) or (sends and session.phase is not Phase.JOINING)
+
+    def show_recording(self, stats: PeerStats | None, facts: str) -> None:
+        self._ticking.stop()
+        self.strip.show_recording(stats)
+        self.strip.controls.offer(picture=False, sound=False)
+        key = ("recording", facts)
+        if key != self._told:
+            self._told = key
+            self.message.tell(
+                "single",
+                "A recording has no picture.",
+                f"It holds what was measured, said and signaled. {facts}".strip(),
+            )
+        self._stack.setCurrentWidget(self.message)
+
+    def _follow_loss(self, session: Session, lost_at: float) -> None:
+        if session.phase is not Phase.REBUILDING:
+            self._ticking.stop()
+            self.video.show_veil("")
+            return
+        self._lost_at, self._attempt = lost_at, session.rebuilds
+        self._show_lost()
+        if not self._ticking.isActive():
+            self._ticking.start()
+
+    def _show_lost(self) -> None:
+        self.video.show_veil(lost_text(max(0.0, time.time() - self._lost_at), self._attempt))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._ticking.stop()
 
     def _tell(self, session: Session) -> None:
         problem = session.problem
