@@ -3,7 +3,8 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -42,15 +43,15 @@ class SignalingServer:
             self._arrived.notify_all()
         if self.refuse is not None:
             return self.refuse()
-        socket = web.WebSocketResponse(timeout=0.2)
-        await socket.prepare(request)
+        opened = web.WebSocketResponse(timeout=0.2)
+        await opened.prepare(request)
         async with self._arrived:
-            self.connections.append(socket)
+            self.connections.append(opened)
             self._arrived.notify_all()
-        async for frame in socket:
+        async for frame in opened:
             if frame.type is WSMsgType.TEXT:
                 self.received.put_nowait(frame.data)
-        return socket
+        return opened
 
     async def requested(self, count: int) -> None:
         """Returns when so many requests came, refused ones included."""
@@ -74,8 +75,8 @@ async def signaling_server() -> AsyncIterator[SignalingServer]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server.url = f"ws://127.0.0.1:{runner.addresses[0][1]}/"
     yield server
-    for socket in server.connections:
-        await socket.close()
+    for connected in server.connections:
+        await connected.close()
     await runner.cleanup()
 
 
@@ -185,6 +186,8 @@ class Channel:
         async def signed(client_id: str) -> str:
             return self.url(client_id)
 
+        ice_servers_of = rest.pop("ice_servers_of", None)
+
         async def fetched(_: str) -> Sequence[IceServer]:
             return servers
 
@@ -194,7 +197,7 @@ class Channel:
             options=JoinOptions(**{name: rest.pop(name) for name in named}),
             log=SessionLog(),
             open_signaling=open_signaling or signed,
-            ice_servers=fetched,
+            ice_servers=ice_servers_of or fetched,
             on_change=changed.set,
             limits=Limits(**{name: rest.pop(name) for name in limited}),
             **{"new_client_id": lambda: f"viewer-{secrets.token_hex(6)}", **rest},
@@ -235,3 +238,11 @@ async def camera(channel: Channel) -> AsyncIterator[DemoCamera]:
     await master.start()
     yield master
     await master.aclose()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A UDP port that never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield silent.getsockname()[1]
