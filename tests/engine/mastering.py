@@ -160,14 +160,18 @@ class Guest:
         self.connection.on("track", lambda track: self.tracks.setdefault(track.kind, track))
         self.connection.on("connectionstatechange", self._changed)
 
-    def _make_sections(self, sections, sends, codec) -> None:
+    def _make_sections(
+        self, sections: tuple[str, ...], sends: tuple[MediaStreamTrack, ...], codec: str
+    ) -> None:
         own = {track.kind: track for track in sends}
         for kind in sections:
             direction = "sendrecv" if kind in own else "recvonly"
             made = self.connection.addTransceiver(own.get(kind, kind), direction=direction)
             if kind == "video" and codec:
-                known = RTCRtpReceiver.getCapabilities("video").codecs
-                made.setCodecPreferences([c for c in known if c.mimeType == f"video/{codec}"])
+                known = RTCRtpReceiver.getCapabilities("video")
+                assert known is not None
+                wanted = [c for c in known.codecs if c.mimeType == f"video/{codec}"]
+                made.setCodecPreferences(wanted)
 
     async def open(self) -> None:
         url = URL(self._door.url(Role.VIEWER, self.client_id), encoded=True)

@@ -13,6 +13,7 @@ from peerdeck.engine.errors import (
     PeerError,
     PeerFailed,
     PeerFailure,
+    ThrownOut,
     TurnUriUnusable,
 )
 from peerdeck.engine.signaling import SignalingRefused, SignalingUnreachable
@@ -92,6 +93,12 @@ def _chosen_wrongly(error: Exception) -> UserError:
                 f"The TURN URI cannot be used: {error.why}.",
                 "Choose another URI of the channel's ICE configuration, or none.",
                 detail=error.uri,
+            )
+        case ThrownOut():
+            return UserError(
+                "Another master has joined the channel, and the newest one wins.",
+                "Leave the channel to it, or join again to take it back: a channel has one master.",
+                detail=error.reason,
             )
         case MediaUnusable():
             return UserError(

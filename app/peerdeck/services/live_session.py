@@ -165,13 +165,20 @@ class LiveSession:
         self._journal.record("session", what, ok=False, result=problem.title, detail=detail)
 
     def _record_join(self) -> None:
-        """Once: with the first frame, or where none is wanted, with the connection."""
+        """Once: with the first frame, or where none is wanted, with the connection.
+
+        A master is there as soon as viewers can find it.
+        """
         last = STEPS[-1] if self.session.options.receive_video else "DTLS connected"
+        if self.role == "master":
+            last = "Signaling open"
         first = next((s for s in self.session.steps if s.name == last), None)
         if first is None or self._joined:
             return
         self._joined = True
         result = f"first frame {first.detail}" if last == STEPS[-1] else "connected"
+        if self.role == "master":
+            result = "online"
         self._journal.record(
             "session",
             f"Join {self.name} as {self.role}",

@@ -12,7 +12,7 @@ from peerdeck.core.errors import UserError
 from peerdeck.core.join import JoinOptions
 from peerdeck.core.observable import Observable
 from peerdeck.core.peer_log import SessionLog
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.session import Phase, Recording, Session
 from peerdeck.core.stats import PeerStats, Picture
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.account import AccountService
@@ -21,6 +21,7 @@ from peerdeck.services.engines import Joining, ViewerEngine
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
 from peerdeck.services.live_session import LiveSession
+from peerdeck.services.master_engine import MasterEngine
 
 PREPARE_AFTER_S = 0.3  # a channel that is only passed by is not asked about
 _AS_USUAL = JoinOptions()
@@ -71,9 +72,7 @@ class SessionsService:
         log = SessionLog(session.channel, session.started_at, _facts(session))
         live = LiveSession(session, log, self._journal, self._publish)
         self._live[session.id] = live
-        live.task = self._tasks.start(
-            session.id, live.run(lambda: self._join_as_viewer(live, started))
-        )
+        live.task = self._tasks.start(session.id, live.run(lambda: self._stay(live, started)))
         self._publish()
         return session.id
 
@@ -108,6 +107,12 @@ class SessionsService:
         """All that is known of a session, live; an empty log for an unknown id."""
         live = self._live.get(session_id)
         return live.log if live is not None else SessionLog()
+
+    def show_recording(self, session_id: str, recording: Recording | None) -> None:
+        """Told by whoever writes the file."""
+        live = self._live.get(session_id)
+        if live is not None:
+            live.change(recording=recording)
 
     def history(self, session_id: str) -> Sequence[PeerStats]:
         """The last samples of a viewer's session; a live view that must not be kept."""
@@ -156,8 +161,9 @@ class SessionsService:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    async def _join_as_viewer(self, live: LiveSession, started: float) -> None:
-        engine = ViewerEngine(await self._joining(live, started))
+    async def _stay(self, live: LiveSession, started: float) -> None:
+        """Joins, and stays until the session is over."""
+        engine = self._engine(await self._joining(live, started))
         live.serve(engine.session)
         beside = [
             self._tasks.start(f"{live.session.id} sampling", live.sample()),
@@ -173,6 +179,11 @@ class SessionsService:
             await engine.session.leave()
             if engine.sources is not None:
                 await engine.sources.aclose()
+
+    def _engine(self, joining: Joining) -> ViewerEngine | MasterEngine:
+        if joining.options.role is Role.MASTER:
+            return MasterEngine(joining, self._journal)
+        return ViewerEngine(joining)
 
     async def _joining(self, live: LiveSession, started: float) -> Joining:
         session = live.session

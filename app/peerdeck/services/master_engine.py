@@ -1,0 +1,122 @@
+"""How a master's engine is made, and what it tells the journal."""
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from peerdeck.cloud.errors import CloudError
+from peerdeck.core.channel import Role
+from peerdeck.core.ice import IceServer
+from peerdeck.core.join import PathPolicy, Source
+from peerdeck.services.engines import Joining
+from peerdeck.services.journal import JournalService
+
+if TYPE_CHECKING:
+    from peerdeck.engine.errors import MediaUnusable, PeerError
+    from peerdeck.engine.master import MasterSession
+    from peerdeck.engine.media import MediaSources
+
+_VISITS = {
+    "connected": "Viewer {} watches {}",
+    "left": "Viewer {} has left {}",
+    "lost": "Viewer {} is gone from {}",
+    "refused": "Viewer {} was not let in to {}",
+}
+
+
+def master_warning(channel: str) -> str:
+    """To be read before joining `channel` as its master; nobody can ask whether there is one."""
+    return (
+        f"{channel} has room for one master. If a camera is online there now, it is thrown out by "
+        "this console, and its viewers stay without a new picture until they join again."
+    )
+
+
+class MasterEngine:
+    """Makes a MasterSession and gives it what it asks for."""
+
+    def __init__(self, joining: Joining, journal: JournalService) -> None:
+        self._joining = joining
+        self._journal = journal
+        self._asked = False
+        self.sources = self._sources()
+        self.session = self._make()
+
+    async def keep_fresh(self) -> None:
+        """Tries the ICE servers for viewers to come; the session renews them by itself."""
+        joining = self._joining
+        if joining.options.policy is not PathPolicy.HOST:
+            with contextlib.suppress(CloudError):
+                servers = await joining.access.ice_servers(joining.client, joining.arn, Role.MASTER)
+                await joining.access.probe(servers, joining.tls)
+
+    def _make(self) -> "MasterSession":
+        from peerdeck.engine.master import MasterSession
+        from peerdeck.engine.visitors import VisitEvents
+
+        joining = self._joining
+        return MasterSession(
+            open_signaling=self._open_signaling,
+            fetch_ice=self._ice_servers,
+            options=joining.options,
+            log=joining.log,
+            events=VisitEvents(self._visited, joining.on_change),
+            sources=self.sources,
+            clock=joining.monotonic,
+            wall_clock=joining.clock,
+            started=joining.started,
+            tls=joining.tls,
+        )
+
+    def _sources(self) -> "MediaSources | None":
+        options = self._joining.options
+        if options.video is Source.NONE and options.audio is Source.NONE:
+            return None
+        from peerdeck.engine.media import MediaSources
+
+        return MediaSources.of(options, self._joining.name, self._source_ended)
+
+    async def _open_signaling(self) -> str:
+        joining = self._joining
+        endpoints = await joining.access.endpoints(joining.client, joining.arn, Role.MASTER)
+        self.session.reach("Channel endpoint", endpoints.wss)
+        return await joining.client.signaling_url(joining.arn, Role.MASTER)
+
+    async def _ice_servers(self) -> tuple[IceServer, ...]:
+        """Fresh ones whenever they are asked for again."""
+        joining, access = self._joining, self._joining.access
+        if joining.options.policy is PathPolicy.HOST:
+            return ()
+        if self._asked:
+            access.forget(joining.client, joining.arn)
+        self._asked = True
+        servers = await access.ice_servers(joining.client, joining.arn, Role.MASTER)
+        return access.best_first(servers)
+
+    def _visited(self, client_id: str, what: str, why: "PeerError | None") -> None:
+        words = _VISITS.get(what)
+        if words is None:
+            return
+        from peerdeck.services.explain_viewer import explain_viewer
+
+        name = self._joining.name
+        problem = explain_viewer(why, name) if why is not None else None
+        self._journal.record(
+            "session",
+            words.format(client_id, name),
+            ok=problem is None,
+            result=problem.title if problem is not None else "",
+            detail=f"{problem.remedy}\n{problem.detail}".strip() if problem is not None else "",
+        )
+
+    def _source_ended(self, kind: str, error: "MediaUnusable") -> None:
+        from peerdeck.services.explain_peer import explain_peer
+
+        problem = explain_peer(error, self._joining.name)
+        self._journal.record(
+            "session",
+            f"Send {kind} to {self._joining.name}",
+            ok=False,
+            result=problem.title,
+            detail=f"{problem.remedy}\n{problem.detail}",
+        )
+        self.session.source_failed(kind, error)
