@@ -46,13 +46,13 @@ def event_rows(
 def since_text(seconds: float) -> str:
     """0.1234 → "0.123 s", 75.5 → "1:15.5", 3725 → "1:02:05"; "−" before the start."""
     sign, seconds = ("−" if seconds < 0 else ""), abs(seconds)
-    if seconds < 60:
+    if round(seconds, 3) < 60:
         return f"{sign}{seconds:.3f} s"
-    minutes, rest = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{sign}{int(minutes)}:{rest:04.1f}"
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{sign}{hours}:{minutes:02}:{int(rest):02}"
+    tenths = round(10 * seconds)
+    if tenths < 36_000:
+        return f"{sign}{tenths // 600}:{tenths % 600 // 10:02}.{tenths % 10}"
+    whole = round(seconds)
+    return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def moment_text(at_s: float) -> str:

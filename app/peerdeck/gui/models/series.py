@@ -67,9 +67,19 @@ class SeriesModel(QAbstractItemModel):
 
     def choose(self, members: Sequence[Member]) -> None:
         """Checks exactly these; what is chosen may also come later."""
-        self.beginResetModel()
         self.chosen = dict.fromkeys(members)
-        self.endResetModel()
+        for node in self._nodes[1:]:
+            if node.children and self._nodes[node.children[0]].member is not None:
+                last = len(node.children) - 1
+                above = self.createIndex(node.row, 0, node.number)
+                first, end = self.index(0, 0, above), self.index(last, 0, above)
+                self.dataChanged.emit(first, end, [Qt.ItemDataRole.CheckStateRole])
+
+    def check(self, members: Sequence[Member], *, on: bool) -> None:
+        """Adds these to what is chosen, or takes them out of it."""
+        kept = {m: None for m in self.chosen if m not in set(members)}
+        self.choose([*kept, *(members if on else ())])
+        self.chosen_changed.emit()
 
     @property
     def members(self) -> list[Member]:

@@ -58,7 +58,7 @@ class Gantt(QWidget):
         until = last.name[:1].lower() + last.name[1:] if last.name[1:2].islower() else last.name
         lost = f"Longest: {longest.name}, {milliseconds_text(longest.took_ms)}"
         share = longest.took_ms / last.at_ms if last.at_ms else 0
-        return f"{whole} from click to {until}. {lost} ({share:.0%})."
+        return f"{whole} from click to {until}. {lost} ({100 * share:.0f} %)."
 
     def sizeHint(self) -> QSize:
         return QSize(480, _LINE * (len(self.rows) + 1) + GAP_S if self.rows else 0)
@@ -84,7 +84,7 @@ class Gantt(QWidget):
 
     def _paint_scale(self, painter: QPainter, track: QRectF, metrics: QFontMetricsF) -> None:
         whole = self.rows[-1].at_ms or 1.0
-        step = round_step(whole / max(1.0, track.width() / 90))
+        step = round_step(whole / max(1.0, track.width() / 64))
         at = 0.0
         while at <= whole:
             x = round(track.left() + at / whole * track.width())
