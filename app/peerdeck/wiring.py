@@ -28,6 +28,7 @@ from peerdeck.services.faults import Fault, FaultsService, FaultSwitches, Value
 from peerdeck.services.ice import IceService
 from peerdeck.services.journal import JournalService
 from peerdeck.services.proxying import ProxyService, Told
+from peerdeck.services.recordings import RecordingsService
 from peerdeck.services.sessions import SessionsService
 from peerdeck.services.settings import SettingsService
 from peerdeck.services.tunnels import TunnelsService
@@ -57,6 +58,7 @@ class Console:
     channels: ChannelsService
     ice: IceService
     sessions: SessionsService
+    recordings: RecordingsService
     tunnels: TunnelsService
     faults: FaultsService
     secrets: SecretStore
@@ -69,6 +71,7 @@ class Console:
     async def aclose(self) -> None:
         """Leaves sessions, stops proxies, writes settings, ends the demo's cloud."""
         await asyncio.gather(self.sessions.aclose(), self.tunnels.aclose())
+        await self.recordings.aclose()
         await self.ice.aclose()
         await self.faults.aclose()
         await self.channels.aclose()
@@ -99,6 +102,7 @@ def build_console(
         environment=Endpoints.from_environment(environment),
     )
     ice = IceService(account, journal)
+    sessions = SessionsService(account, ice, journal)
     return Console(
         settings=settings,
         journal=journal,
@@ -107,7 +111,8 @@ def build_console(
         ice=ice,
         faults=FaultsService(account, journal),
         secrets=secrets,
-        sessions=SessionsService(account, ice, journal),
+        sessions=sessions,
+        recordings=RecordingsService(sessions, journal),
         tunnels=TunnelsService(
             account,
             secrets,

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 MAX_BYTES = 1 << 20
 _Name = Annotated[str, msgspec.Meta(max_length=256)]
 _Long = Annotated[str, msgspec.Meta(max_length=1024)]
+_Path = Annotated[str, msgspec.Meta(max_length=4096)]
 _Url = Annotated[str, msgspec.Meta(max_length=2048)]
 _Blob = Annotated[str, msgspec.Meta(max_length=16_384)]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -49,6 +50,7 @@ class _Stored(msgspec.Struct):
     join_options: Annotated[dict[_Long, _Blob], msgspec.Meta(max_length=200)] = msgspec.field(
         default_factory=dict
     )
+    recordings: Annotated[tuple[_Path, ...], msgspec.Meta(max_length=20)] = ()
 
 
 class SettingsFile:
@@ -133,6 +135,7 @@ def _decoded(data: bytes) -> Settings:
         geometry=stored.geometry,
         columns=stored.columns,
         join_options=stored.join_options,
+        recordings=stored.recordings,
     )
 
 

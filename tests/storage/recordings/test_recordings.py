@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from tests.storage.recordings.recorded import add_second, plain, recording, restored, session
 
 from peerdeck.core.errors import UserError
-from peerdeck.core.peer_log import DataMessage, Direction, Event, SessionLog
+from peerdeck.core.peer_log import DataMessage, Direction, Event, SessionLog, SignalingEntry
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.storage.recordings import reader, records, writer
 from peerdeck.storage.recordings.reader import read
@@ -200,6 +201,35 @@ def test_recording_from_now_on_has_no_earlier_rows_but_texts_and_descriptions(pa
     assert list(peer.events) == list(live.events)[-1:]
     assert list(peer.messages) == list(live.messages)[-1:]
     assert list(peer.descriptions) == list(live.descriptions)
+
+
+@pytest.mark.parametrize("from_beginning", [True, False])
+def test_outcome_that_comes_later_is_recorded(path, from_beginning):
+    log = session()
+    file, tail = RecordingFile(path), Tail(log, from_beginning=from_beginning)
+    sent = SignalingEntry(6.0, Direction.SENT, "ICE_CANDIDATE", "", "c-2")
+    log.signaling.append(sent)
+    file.write(tail.take())
+    log.signaling[-1] = replace(sent, outcome="400 InvalidArgumentException")
+    log.signaling.append(SignalingEntry(7.0, Direction.RECEIVED, "STATUS_RESPONSE", "", "c-2"))
+    file.write(tail.take())
+    file.close(8.0)
+    found = list(read(path).log.signaling)
+    assert found == list(log.signaling)[-len(found) :]
+    assert len(found) == (3 if from_beginning else 2)
+
+
+def test_peer_that_left_and_came_again_is_recorded_both_times(path):
+    log = session()
+    file, tail = RecordingFile(path), Tail(log, from_beginning=True)
+    file.write(tail.take())
+    first = plain(log)["peers"]["master"]["reports"]
+    del log.peers["master"]
+    add_second(log, "master", 3)
+    file.write(tail.take())
+    file.close(8.0)
+    second = plain(log)["peers"]["master"]["reports"]
+    assert plain(read(path).log)["peers"]["master"]["reports"] == first + second
 
 
 def test_full_disk_leaves_what_was_there_and_says_so(path, monkeypatch):

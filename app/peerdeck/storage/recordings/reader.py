@@ -6,12 +6,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from peerdeck.core.errors import UserError
-from peerdeck.core.peer_log import PeerLog, SessionLog
+from peerdeck.core.peer_log import PeerLog, SessionLog, SignalingEntry
 from peerdeck.core.rtc_stats import Member
 from peerdeck.storage.recordings import records
 from peerdeck.storage.recordings.records import Kind, Session
@@ -115,7 +115,7 @@ class _Reading:
             started_at=session.started_at,
             facts=session.facts,
             steps=session.steps,
-            signaling=self._decoded(records.signaling_of, Kind.SIGNALING),
+            signaling=self._signaling(),
             rebuilds=session.rebuilds,
         )
         for kind, number in tuple(self._places):
@@ -126,6 +126,13 @@ class _Reading:
         damaged = self._damaged or not inflated
         ended_at = ends[-1].ended_at if ends and not damaged else None
         return Restored(log, session.created_at, ended_at, damaged)
+
+    def _signaling(self) -> list[SignalingEntry]:
+        entries = self._decoded(records.signaling_of, Kind.SIGNALING)
+        for said in self._decoded(records.outcomes_of, Kind.OUTCOMES):
+            if 0 <= said.number < len(entries):
+                entries[said.number] = replace(entries[said.number], outcome=said.outcome)
+        return entries
 
     def _find(self) -> None:
         """Starts and ends of bodies by kind and peer (0 where a kind belongs to none), up to the

@@ -33,6 +33,7 @@ class Kind(IntEnum):
     SIGNALING = 9  # list of SignalingEntry
     CHECK = 10  # CRC-32 of all uncompressed bytes before this record
     END = 11  # End: the recording was closed, not cut off
+    OUTCOMES = 12  # list of Outcome
 
 
 class Session(msgspec.Struct, omit_defaults=True):
@@ -64,6 +65,13 @@ class TextChange(msgspec.Struct, array_like=True):
     text: str | None
 
 
+class Outcome(msgspec.Struct, array_like=True):
+    """What the service said later of a message. number: its place in the file's signaling."""
+
+    number: int
+    outcome: str
+
+
 class End(msgspec.Struct):
     ended_at: float = 0.0
 
@@ -78,6 +86,7 @@ events_of = msgspec.json.Decoder(list[Event]).decode
 descriptions_of = msgspec.json.Decoder(list[Description]).decode
 messages_of = msgspec.json.Decoder(list[DataMessage]).decode
 signaling_of = msgspec.json.Decoder(list[SignalingEntry]).decode
+outcomes_of = msgspec.json.Decoder(list[Outcome]).decode
 end_of = msgspec.json.Decoder(End).decode
 encoded = msgspec.json.Encoder().encode
 

@@ -1,12 +1,13 @@
 """What was added to a live log since it was last asked."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from peerdeck.core.peer_log import (
     DataMessage,
     Description,
+    Direction,
     Event,
     PeerLog,
     SessionLog,
@@ -16,7 +17,15 @@ from peerdeck.core.peer_log import (
 )
 from peerdeck.core.rtc_stats import Member
 from peerdeck.core.stats_table import StatsTable
-from peerdeck.storage.recordings.records import SORTS, Column, Session, TextChange
+from peerdeck.storage.recordings.records import (
+    SORTS,
+    Column,
+    Outcome,
+    Session,
+    TextChange,
+)
+
+_OPEN_MESSAGES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +48,15 @@ class Batch:
 
     session: Session | None = None
     signaling: Sequence[SignalingEntry] = ()
+    outcomes: Sequence[Outcome] = ()
     peers: Sequence[PeerPart] = ()
 
 
 @dataclass(slots=True)
 class _Seen:
-    """How much of a peer's log was taken."""
+    """How much of a peer's log was taken. A peer that comes again may have another log."""
 
+    log: PeerLog
     rows: int = 0
     events: int = 0
     descriptions: int = 0
@@ -68,11 +79,14 @@ class Tail:
         self._created_at = created_at
         self._session = Session()
         self._signaling = 0
+        self._first = appended(log.signaling) - len(log.signaling)
+        self._open: list[tuple[int, SignalingEntry]] = []
         self._seen: dict[str, _Seen] = {}
         if not from_beginning:
-            self._signaling = appended(log.signaling)
+            self._first = self._signaling = appended(log.signaling)
             for peer in log.peers.values():
                 self._seen[peer.id] = _Seen(
+                    peer,
                     rows=peer.table.appended,
                     events=appended(peer.events),
                     messages=appended(peer.messages),
@@ -93,12 +107,36 @@ class Tail:
         )
         changed = session if session != self._session else None
         self._session = session
-        signaling = since(log.signaling, self._signaling)
-        self._signaling = appended(log.signaling)
-        return Batch(changed, signaling, [self._part(peer) for peer in tuple(log.peers.values())])
+        self._seen = {name: seen for name, seen in self._seen.items() if name in log.peers}
+        outcomes = list(self._outcomes())
+        return Batch(changed, self._messages(), outcomes, [*map(self._part, log.peers.values())])
+
+    def _messages(self) -> list[SignalingEntry]:
+        new = since(self._log.signaling, self._signaling)
+        self._signaling = appended(self._log.signaling)
+        for number, entry in enumerate(new, start=self._signaling - len(new)):
+            if entry.direction is Direction.SENT and entry.correlation_id and not entry.outcome:
+                self._open.append((number, entry))
+        del self._open[:-_OPEN_MESSAGES]
+        return new
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        """Of messages that were taken without one, and were replaced in the log by their like."""
+        entries = self._log.signaling
+        start = appended(entries) - len(entries)
+        still = []
+        for number, entry in self._open:
+            now = entries[number - start] if number >= start else entry
+            if now is entry:
+                still.append((number, entry))
+            else:
+                yield Outcome(number - self._first, now.outcome)
+        self._open = still
 
     def _part(self, peer: PeerLog) -> PeerPart:
-        seen = self._seen.setdefault(peer.id, _Seen())
+        seen = self._seen.get(peer.id)
+        if seen is None or seen.log is not peer:
+            seen = self._seen[peer.id] = _Seen(peer)
         table = peer.table
         rows = min(table.appended - seen.rows, len(table))
         keys = table.members() if rows else ()

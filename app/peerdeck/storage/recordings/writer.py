@@ -95,6 +95,7 @@ class RecordingFile:
         if batch.session is not None:
             yield record(Kind.SESSION, encoded(batch.session))
         yield from _lists(Kind.SIGNALING, b"", batch.signaling)
+        yield from _lists(Kind.OUTCOMES, b"", batch.outcomes)
         for part in batch.peers:
             yield from self._of_peer(part)
 
