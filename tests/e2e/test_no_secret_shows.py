@@ -27,5 +27,9 @@ def test_no_secret_shows_anywhere_while_everything_is_used(tmp_path):
     assert kinds >= {"secret", "keyring", "TURN", "signature", "spent", "wrong"}
     assert report["characters"] > 1_000_000
     assert report["found"] == []
+    assert report["recordings"]
+    for recording in report["recordings"]:  # of whole sessions, whose passwords were secrets above
+        assert '"SDP_OFFER"' in recording
+        assert "inbound-rtp" in recording
     log = (tmp_path / "home" / "debug.log").read_text()
     assert "spent token refused" in log

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import warnings
+import zlib
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +21,7 @@ from peerdeck import wiring
 from peerdeck.cloud.account import AwsAccount
 from peerdeck.cloud.kinesis_video import KinesisVideo
 from peerdeck.core.errors import UserError
+from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import Mode
 from peerdeck.engine.tunnel import TunnelProxy
@@ -28,10 +30,12 @@ from peerdeck.gui.tour import conductor, steps
 from peerdeck.gui.tour.driver import Driver
 from peerdeck.localcloud.cloud import LocalCloud
 from peerdeck.localcloud.seed import demo_seed
+from peerdeck.localcloud.turn.credentials import Credentials
 
 HOME = Path(os.environ["HOME"])
 secrets: dict[str, str] = {}
 seen: dict[str, str] = {}
+recorded: dict[str, SessionLog] = {}
 clouds: list[LocalCloud] = []
 real_build = wiring.build_console
 
@@ -71,7 +75,7 @@ def look(window, console, when: str) -> None:
             )
             parts.extend(map(str, cells))
     seen[f"window at {when}"] = "\n".join(parts)
-    for name in ("account", "channels", "ice", "sessions", "tunnels", "settings"):
+    for name in ("account", "channels", "ice", "sessions", "recordings", "tunnels", "settings"):
         seen[f"{name} state at {when}"] = repr(getattr(console, name).state.value)
     seen[f"journal at {when}"] = repr(console.journal.entries.value)
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -117,15 +121,40 @@ async def faults(window, console, cloud) -> None:
     _ = record
 
 
+async def record(console) -> None:
+    """Every session, from its beginning."""
+    for session in console.sessions.state.value:
+        if session.is_live and session.id not in recorded:
+            recorded[session.id] = console.sessions.log(session.id)
+            await console.recordings.start(session.id, HOME / f"{session.id}.prec")
+
+
+async def keep_recordings(console) -> None:
+    """What is in the files, which are compressed, and in all that is made of them."""
+    for session_id, log in recorded.items():
+        await console.recordings.stop(session_id)
+        path = HOME / f"{session_id}.prec"
+        seen[f"recording {session_id}"] = zlib.decompress(path.read_bytes()[16:], -15).decode(
+            "latin-1"
+        )
+        await console.recordings.open(path)
+        await console.recordings.export_internals(log, HOME / f"{session_id}.json")
+        for peer_id, peer in log.peers.items():
+            members = (*peer.table.members(), *peer.table.texts())
+            table = HOME / f"{session_id} {len(seen)}.csv"
+            await console.recordings.export_csv(log, table, members, peer_id)
+    seen["open recordings"] = repr([(r, r.log) for r in console.recordings.state.value])
+
+
 async def everything(window, console, folder, say) -> bool:
     driver = Driver(window, console, folder)
     for name, step in steps.STEPS:
         look(window, console, f"before {name}")
         say(f"{name}: {await step(driver)}")
-        for server in console.ice.state.value.servers:
-            if server.password:
-                secrets[f"TURN password {len(secrets)}"] = server.password.reveal()
+        await record(console)
     await faults(window, console, clouds[-1])
+    await keep_recordings(console)
+    look(window, console, "open recordings")
     driver.close()
     return True
 
@@ -135,6 +164,13 @@ async def signed(self, *arguments, **keywords):
     query = parse_qs(urlsplit(url).query)
     secrets[f"signature {len(secrets)}"] = query["X-Amz-Signature"][0]
     return url
+
+
+def issued(self, *arguments, **keywords):
+    """Of sessions, too, whose credentials no page shows."""
+    username, password = real_issued(self, *arguments, **keywords)
+    secrets[f"TURN password {len(secrets)}"] = password
+    return username, password
 
 
 class InProcess:
@@ -179,6 +215,7 @@ def files() -> dict[str, str]:
 warnings.simplefilter("error")
 logging.basicConfig(filename=HOME / "debug.log", level=logging.DEBUG)
 real_signed, KinesisVideo.signaling_url = KinesisVideo.signaling_url, signed
+real_issued, Credentials.issue = Credentials.issue, issued
 wiring.build_console, conductor.tour = build_console, everything
 status = app.run(demo=True, tour=Path(sys.argv[1]))
 seen |= files()
@@ -190,6 +227,14 @@ found = [
 ]
 size = sum(map(len, seen.values()))
 sys.stdout.write(
-    json.dumps({"found": found, "secrets": sorted(secrets), "characters": size}) + "\n"
+    json.dumps(
+        {
+            "found": found,
+            "secrets": sorted(secrets),
+            "characters": size,
+            "recordings": [seen[place] for place in seen if place.startswith("recording ")],
+        }
+    )
+    + "\n"
 )
 sys.exit(status)
