@@ -288,7 +288,9 @@ def test_pause_freezes_what_is_seen_and_says_how_far_behind() -> None:
 # --- axes --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("least", "step"), [(0.3, 0.5), (1, 1), (1.1, 2), (700, 1000), (0, 1)])
+@pytest.mark.parametrize(
+    ("least", "step"), [(0.3, 0.5), (1, 1), (1.1, 2), (2.1, 5), (700, 1000), (0, 1)]
+)
 def test_steps_are_one_two_or_five(least: float, step: float) -> None:
     assert units.round_step(least) == pytest.approx(step)
 

@@ -7,7 +7,6 @@ from tests.gui.page_fakes import session, steps
 from peerdeck.core.session import STEPS, Phase, Step
 from peerdeck.gui.models.session_figures import RECEIVED
 from peerdeck.gui.models.steps import step_rows
-from peerdeck.gui.widgets.plots import round_step
 from peerdeck.gui.widgets.steps import StepsView
 
 
@@ -44,13 +43,6 @@ def test_steps_model_keeps_its_promises(
     for count in (0, 4, 10, 2):
         view.show_session(session("gate", Phase.JOINING, steps=steps(count)))
     view.deleteLater()
-
-
-@pytest.mark.parametrize(
-    ("least", "step"), [(0.3, 0.5), (1.0, 1), (1.1, 2), (2.1, 5), (5.1, 10), (730.0, 1000), (0, 1)]
-)
-def test_axes_step_by_round_numbers(least: float, step: float) -> None:
-    assert round_step(least) == pytest.approx(step)
 
 
 @pytest.mark.parametrize(

@@ -87,11 +87,12 @@ def warm_up_after(window: "MainWindow", name: str) -> None:
 
 async def _warm_up() -> None:
     """While the user looks at the list, imports what the next clicks need."""
+    from peerdeck.gui.widgets.plots.view import DRAWING
     from peerdeck.wiring import warm_up
 
     await asyncio.to_thread(warm_up)
     # On a thread too: it makes classes, but no Qt object that would belong to it.
-    await asyncio.to_thread(importlib.import_module, "pyqtgraph")
+    await asyncio.to_thread(importlib.import_module, DRAWING)
 
 
 def _say(line: str) -> None:

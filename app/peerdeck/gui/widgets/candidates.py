@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from peerdeck.core.stats import CandidatePair, PeerStats
+from peerdeck.core.stats import CandidatePair
 from peerdeck.gui import assets
 from peerdeck.gui.models.definitions import definition_words
 from peerdeck.gui.models.pair_matrix import (
@@ -261,9 +261,6 @@ class CandidatesView(LogView):
     @property
     def sentence(self) -> str:
         return self._sentence.text()
-
-    def show_stats(self, stats: PeerStats | None) -> None:
-        self._say(stats.pair if stats else None)
 
     def _say(self, path: CandidatePair | None) -> None:
         if path is None:

@@ -22,13 +22,16 @@ class ReadingPane(QPlainTextEdit):
         self.setFont(theme().font("mono"))
         self.setAccessibleName(name)
         self.setTabChangesFocus(True)
-        theme().changed.connect(lambda: self.mark(self._words))
+        theme().changed.connect(self._mark_again)
 
     def show_text(self, text: str) -> None:
         """Equal text stays where it is scrolled to."""
         if text != self.toPlainText():
             self.setPlainText(text)
             self.mark(self._words)
+
+    def _mark_again(self) -> None:
+        self.mark(self._words)
 
     def mark(self, words: str) -> None:
         """Each word wherever it occurs, case aside; "" takes the marks away."""
