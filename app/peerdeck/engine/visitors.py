@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from peerdeck.core.glance import glance
-from peerdeck.core.peer_log import Event, PeerLog, SessionLog
+from peerdeck.core.peer_log import MESSAGE_BYTES_KEPT, Event, PeerLog, SessionLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats import PeerStats, Picture
 from peerdeck.engine.errors import ChannelNotOpen, PeerError, TooManyViewers
@@ -194,7 +194,7 @@ class Visitors:
     def _message_received(self, message: str | bytes) -> None:
         self.messages += 1
         if isinstance(message, str):
-            self.telemetry = message
+            self.telemetry = message[:MESSAGE_BYTES_KEPT]
         self._events.changed()
 
     def _sample(self, name: str) -> PeerStats:

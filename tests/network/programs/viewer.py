@@ -12,7 +12,6 @@ import time
 from dataclasses import asdict
 
 from peerdeck.core.join import JoinOptions, PathPolicy
-from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.session import Session
 from peerdeck.services.status import Status
 from peerdeck.wiring import Console, build_console
@@ -27,7 +26,7 @@ def options(text: str) -> JoinOptions:
 
 def told(console: Console, session: Session) -> dict[str, object]:
     problem = session.problem
-    log = console.sessions.log(session.id) if hasattr(console.sessions, "log") else SessionLog()
+    log = console.sessions.log(session.id)
     reports = {name: peer.table.report().objects for name, peer in log.peers.items()}
     return {
         "phase": session.phase.value,
@@ -58,8 +57,7 @@ async def main() -> None:
             sys.stdout.flush()
 
     console.sessions.state.subscribe(tell)
-    chosen = options(sys.argv[2])
-    session_id = console.sessions.join(arn, *([chosen] if chosen != JoinOptions() else []))
+    session_id = console.sessions.join(arn, options(sys.argv[2]))
     await asyncio.to_thread(sys.stdin.read)
     await console.sessions.leave(session_id)
     await console.aclose()
