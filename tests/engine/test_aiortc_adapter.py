@@ -55,8 +55,9 @@ async def test_every_private_attribute_exists(peer):
     receiver, sender = transceiver.receiver, transceiver.sender
     protocol = StunProtocol(gatherer._connection)
     protocol.transport = None  # comes with its socket
-    peer.createDataChannel("data")
+    channel = peer.createDataChannel("data")
     holders = {
+        "RTCDataChannel": channel,
         "RTCIceGatherer": gatherer,
         "RTCDtlsTransport": dtls,
         "RTCRtpReceiver": receiver,

@@ -18,7 +18,7 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationEr
 
 from peerdeck.core.channel import Role
 from peerdeck.core.join import JoinOptions, PathPolicy, Source
-from peerdeck.core.peer_log import Direction, PeerLog
+from peerdeck.core.peer_log import MESSAGE_BYTES_KEPT, Direction, PeerLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats import Picture
 from peerdeck.engine.aiortc_adapter import GatheringRules, IceServers, PeerInternals
@@ -78,7 +78,7 @@ class Peer:
     many peers of this log came before; their statistics keep ids of their own.
 
     established: set once, when ICE and DTLS are both connected. on_frame, on_sound: may be set any
-    time. telemetry: the last text received, messages: how many there were.
+    time. telemetry: the last text received, as much as is kept; messages: how many there were.
     """
 
     def __init__(
@@ -153,8 +153,8 @@ class Peer:
             raise AnswerUnusable(str(error)) from error
         for kind in refused:
             self._diary.tell("sdp", "rejected by the master", kind, "warn")
-        if "application" in refused and self._connection.sctp is not None:
-            await self._connection.sctp.stop()
+        if "application" in refused and self.internals is not None:
+            self.internals.refuse_data(self.channels)
         await self._set_remote("answer", answer, self._ordered(fitted))
 
     def add(self, candidate: TrickledCandidate) -> None:
@@ -324,7 +324,7 @@ class Peer:
         def received(message: str | bytes) -> None:
             self.messages += 1
             if isinstance(message, str):
-                self.telemetry = message
+                self.telemetry = message[:MESSAGE_BYTES_KEPT]
             self._diary.message(Direction.RECEIVED, channel.label, message)
             self._events.message_received(message)
 

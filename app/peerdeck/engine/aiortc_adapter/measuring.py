@@ -20,6 +20,7 @@ from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
 from peerdeck.engine.aiortc_adapter.inbound import InboundStreams, MeasuringBuffer, starts_frame
 from peerdeck.engine.aiortc_adapter.outbound import OutboundStreams, watch_sender
 from peerdeck.engine.aiortc_adapter.paths import Flow, Paths
+from peerdeck.engine.aiortc_adapter.receiving import Receiving
 from peerdeck.engine.aiortc_adapter.rtcp import Reports
 from peerdeck.engine.aiortc_adapter.transport import Transport
 
@@ -34,7 +35,8 @@ class Measuring:
     def __init__(self, connection: RTCPeerConnection, dtls: RTCDtlsTransport) -> None:
         self._connection = connection
         self._ice: Connection = dtls.transport.iceGatherer._connection
-        self.paths = Paths(self._ice)
+        self._receiving = Receiving(dtls)
+        self.paths = Paths(self._ice, self._receiving.take)
         self._transport = Transport(dtls, self.paths)
         self._inbound = InboundStreams()
         self._outbound = OutboundStreams()
@@ -57,6 +59,10 @@ class Measuring:
             yield from streams.received(transceiver, self._inbound)
             yield from streams.sent(transceiver, self._outbound)
         yield from self._channels.objects()
+
+    async def aclose(self) -> None:
+        """Idempotent."""
+        await self._receiving.aclose()
 
     def _add_estimates(self, pair: dict[str, Value]) -> None:
         reports = self._reports

@@ -1,6 +1,7 @@
 """Sent RTP streams: counted by packet, measured where frames are encoded."""
 
 from collections import deque
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +27,20 @@ class RemoteReceiver:
         self.rtt_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a source that encodes by itself says of a frame, as its packets' `opaque`.
+
+    encoder: FFmpeg's name. target_bps: what it was told to spend.
+    """
+
+    encoder: str
+    width: int
+    height: int
+    encode_s: float
+    target_bps: int
+
+
 class Outbound:
     """One SSRC. bytes: payloads; header_bytes: headers and padding.
 
@@ -36,7 +51,7 @@ class Outbound:
     __slots__ = (
         "_times", "again", "bytes", "bytes_again", "encode_s", "encoder", "firs", "frames",
         "frames_sent", "header_bytes", "height", "key_frames", "nacks", "packets", "payload_type",
-        "plis", "remote", "resending", "width",
+        "plis", "remote", "resending", "target_bps", "width",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +61,7 @@ class Outbound:
         self.nacks = self.plis = self.firs = 0
         self.encode_s = 0.0
         self.encoder = ""
+        self.target_bps: int | None = None  # None: aiortc's own encoder knows
         self.resending = False
         self.remote: RemoteReceiver | None = None
         self._times: deque[float] = deque(maxlen=240)
@@ -54,6 +70,12 @@ class Outbound:
         self.frames += 1
         self.key_frames += is_key_frame(codec, payloads)
         self._times.append(now)
+
+    def shared(self, frame: Encoded) -> None:
+        """Encoded once for many: each of them counts it as its own."""
+        self.encode_s += frame.encode_s
+        self.width, self.height = frame.width, frame.height
+        self.encoder, self.target_bps = frame.encoder, frame.target_bps
 
     def in_last_second(self, at_s: float) -> int:
         return sum(1 for time_s in tuple(self._times) if at_s - 1 < time_s <= at_s)
@@ -128,6 +150,8 @@ def _measure_encoder(encoder: Any, codec: str, stream: Outbound) -> None:
         payloads, timestamp = pack(packet)
         if payloads:
             stream.encoded(perf_counter(), codec, payloads)
+        if isinstance(packet.opaque, Encoded):
+            stream.shared(packet.opaque)
         return payloads, timestamp
 
     encoder.encode, encoder.pack = measured, packed

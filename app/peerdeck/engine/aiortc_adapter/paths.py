@@ -1,6 +1,6 @@
 """What goes over each candidate pair, counted where aioice hands datagrams on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter, time
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol, candidate_pair_p
 
 from peerdeck.core.rtc_stats import Value
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
+from peerdeck.engine.aiortc_adapter.receiving import bursts
 
 TRANSPORT_ID = "T01"
 _FLOWS_KEPT = 512  # strangers may send from any address
@@ -57,10 +58,14 @@ class Flow:
 
 
 class Paths:
-    """Of one ICE connection that has not begun to gather."""
+    """Of one ICE connection that has not begun to gather.
 
-    def __init__(self, ice: Connection) -> None:
+    take: is offered every datagram that is not STUN, and says whether it took it.
+    """
+
+    def __init__(self, ice: Connection, take: Callable[[bytes], bool]) -> None:
         self._ice = ice
+        self._take = take
         self._flows: dict[StunProtocol, dict[Any, Flow]] = {}
         self._other = Flow()
         self._nominated = _Nominated(ice._nominated)
@@ -86,7 +91,7 @@ class Paths:
         """Puts counting in place of a socket's two ways."""
         if protocol in self._flows:
             return
-        ice, transport = self._ice, protocol.transport
+        ice, transport, take = self._ice, protocol.transport, self._take
         stun_received = protocol.datagram_received
         flows = self._flows.setdefault(protocol, {})
 
@@ -96,7 +101,8 @@ class Paths:
                 flow.bytes_received += len(data)
                 flow.packets_received += 1
                 flow.received_at = time()
-                ice.data_received(data, COMPONENT)
+                if not take(data):
+                    ice.data_received(data, COMPONENT)
             else:
                 if data[:2] == _BINDING_REQUEST:
                     flow.requests_received += 1
@@ -109,7 +115,7 @@ class Paths:
             flow.sent_at = time()
             transport.sendto(data, address)
 
-        protocol.datagram_received = received  # type: ignore[method-assign,assignment]
+        protocol.datagram_received = bursts(transport, received)  # type: ignore[method-assign]
         protocol.send_data = send_data  # type: ignore[method-assign,assignment]
         self._watch_stun(protocol)
 

@@ -1,12 +1,13 @@
 """One bundled connection from inside."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
 from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol
 from aioice.turn import TurnTransport
-from aiortc import RTCIceCandidate, RTCPeerConnection, RTCRtpTransceiver
+from aiortc import RTCDataChannel, RTCIceCandidate, RTCPeerConnection, RTCRtpTransceiver
 from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
@@ -21,7 +22,9 @@ from peerdeck.engine.aiortc_adapter.gathering import (
     IceServers,
 )
 from peerdeck.engine.aiortc_adapter.measuring import Measuring
+from peerdeck.engine.aiortc_adapter.pacing import Pacing
 from peerdeck.engine.aiortc_adapter.paths import relay_protocol
+from peerdeck.engine.aiortc_adapter.refusal import refuse_data
 from peerdeck.engine.aiortc_adapter.restriction import restrict
 from peerdeck.engine.tasks import TaskSet
 
@@ -77,10 +80,16 @@ class PeerInternals:
         gathering = Gathering(
             self._ice, tasks, on_candidate, servers, rules, on_held_back, on_server
         )
+        Pacing(self._ice, tasks, time.monotonic).install()
         self._ice.gather_candidates = gathering.run  # type: ignore[method-assign]
         expected = gathering.remote_candidates_expected
         self._ice._remote_candidates_expected = expected  # type: ignore[method-assign]
         return gathering
+
+    def refuse_data(self, channels: Iterable[RTCDataChannel]) -> None:
+        """The other end takes no data channel; before the connection is made."""
+        if self._connection.sctp is not None:
+            refuse_data(self._connection.sctp, channels)
 
     def selected_pair(self) -> CandidatePair | None:
         """The nominated pair; its protocol is how a relayed local end reaches its TURN server."""
@@ -116,6 +125,7 @@ class PeerInternals:
         except TimeoutError:
             for protocol in protocols:
                 _abort(protocol)
+        await self._measuring.aclose()
 
 
 def transport_of(connection: RTCPeerConnection) -> RTCDtlsTransport:

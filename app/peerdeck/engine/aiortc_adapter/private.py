@@ -49,6 +49,7 @@ PRIVATE = {
     ),
     "RtpRouter": ("route_rtcp", "senders"),
     "RTCSctpTransport": (
+        "_RTCSctpTransport__started",
         "_data_channel_queue",
         "_data_channel_send",
         "_data_channels",
@@ -60,7 +61,10 @@ PRIVATE = {
         "_clockrate",
     ),
     "RTCRtpTransceiver": ("_codecs",),
+    "RTCDataChannel": ("_setReadyState",),
     "Connection": (
+        "_check_periodic",
+        "_early_checks",
         "_check_list",
         "_check_list_done",
         "_closing",
@@ -76,8 +80,11 @@ PRIVATE = {
         "_remote_candidates_expected",
         "_remote_candidates_resolving",
         "build_request",
+        "check_start_task",
+        "connect",
         "data_received",
         "get_component_candidates",
+        "request_received",
         "sort_check_list",
     ),
     "StunProtocol": (

@@ -189,7 +189,7 @@ def _sent_video(stream: Outbound, sender: RTCRtpSender) -> dict[str, Value]:
     if stream.encoder:
         members["encoderImplementation"] = stream.encoder
     encoder = sender._RTCRtpSender__encoder  # type: ignore[attr-defined]
-    target_bps = getattr(encoder, "target_bitrate", None)
+    target_bps = stream.target_bps or getattr(encoder, "target_bitrate", None)
     if target_bps is not None:
         members["targetBitrate"] = int(target_bps)
     return members
