@@ -16,8 +16,9 @@ from peerdeck.gui.widgets.plots.units import round_step
 _BAR: Final = 8
 _LEAST: Final = 3.0
 _LINE: Final = 17
-_NAME_WIDTH: Final = 168
-_TIME_WIDTH: Final = 68
+_LEAST_LINE: Final = 13  # where all steps would not be seen otherwise
+_NAME_WIDTH: Final = 138
+_TIME_WIDTH: Final = 56
 
 
 class Gantt(QWidget):
@@ -30,7 +31,7 @@ class Gantt(QWidget):
         super().__init__()
         self._steps: tuple[Step, ...] = ()
         self.rows: list[StepRow] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         theme().changed.connect(self.update)
         self.show_steps(())
 
@@ -61,10 +62,19 @@ class Gantt(QWidget):
         return f"{whole} from click to {until}. {lost} ({100 * share:.0f} %)."
 
     def sizeHint(self) -> QSize:
-        return QSize(480, _LINE * (len(self.rows) + 1) + GAP_S if self.rows else 0)
+        return QSize(480, self._height(_LINE))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, self.sizeHint().height())
+        return QSize(280, self._height(_LEAST_LINE))
+
+    def _height(self, line: int) -> int:
+        return line * (len(self.rows) + 1) + GAP_XS if self.rows else 0
+
+    @property
+    def line(self) -> int:
+        """Height of a step's line, px."""
+        fits = (self.height() - GAP_XS) // (len(self.rows) + 1)
+        return max(_LEAST_LINE, min(_LINE, fits))
 
     def _track(self) -> QRectF:
         left = GAP_M + _NAME_WIDTH + _TIME_WIDTH + GAP_S
@@ -79,7 +89,7 @@ class Gantt(QWidget):
         track = self._track()
         self._paint_scale(painter, track, metrics)
         for place, row in enumerate(self.rows):
-            self._paint_row(painter, row, _LINE * (place + 1), track, metrics)
+            self._paint_row(painter, row, self.line * (place + 1), track, metrics)
         painter.end()
 
     def _paint_scale(self, painter: QPainter, track: QRectF, metrics: QFontMetricsF) -> None:
@@ -89,7 +99,7 @@ class Gantt(QWidget):
         while at <= whole:
             x = round(track.left() + at / whole * track.width())
             painter.setPen(theme().color("line"))
-            painter.drawLine(QPointF(x, _LINE - 2), QPointF(x, track.bottom()))
+            painter.drawLine(QPointF(x, self.line), QPointF(x, self._height(self.line)))
             painter.setPen(theme().color("muted"))
             text = "0" if at == 0 else milliseconds_text(at)
             width = metrics.horizontalAdvance(text)
@@ -101,7 +111,7 @@ class Gantt(QWidget):
         self, painter: QPainter, row: StepRow, top: float, track: QRectF, metrics: QFontMetricsF
     ) -> None:
         is_longest = row is self.longest
-        baseline = top + (_LINE + metrics.ascent() - metrics.descent()) / 2
+        baseline = top + (self.line + metrics.ascent() - metrics.descent()) / 2
         painter.setPen(theme().color("text"))
         painter.drawText(QPointF(GAP_M, baseline), row.name)
         took = milliseconds_text(row.took_ms)
@@ -113,7 +123,7 @@ class Gantt(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme().color("warn" if is_longest else "accent"))
-        bar = QRectF(left, top + (_LINE - _BAR) / 2, width, _BAR)
+        bar = QRectF(left, top + (self.line - _BAR) / 2, width, _BAR)
         painter.drawRoundedRect(bar, _BAR / 4, _BAR / 4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         if is_longest:
@@ -133,7 +143,7 @@ class Gantt(QWidget):
             painter.drawText(QPointF(x, baseline), "longest")
 
     def row_at(self, y: float) -> StepRow | None:
-        place = int(y // _LINE) - 1
+        place = int(y // self.line) - 1
         return self.rows[place] if 0 <= place < len(self.rows) else None
 
     def event(self, event: QEvent) -> bool:

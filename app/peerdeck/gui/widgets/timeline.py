@@ -160,7 +160,7 @@ class TimelineView(LogView):
         most = _QWIDGETSIZE_MAX if beside else max(1, wanted)
         self._join.setMaximumHeight(most)
         if beside:
-            self._split.setSizes([4 * self.width() // 10, 6 * self.width() // 10])
+            self._split.setSizes([36 * self.width() // 100, 64 * self.width() // 100])
         else:
             self._split.setSizes([min(wanted, self.height() // 2), self.height()])
 
