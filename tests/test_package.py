@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -71,3 +72,58 @@ def test_every_dependency_is_pinned():
 
 def test_no_package_shadows_pypas_packaging():
     assert not (ROOT / "packaging" / "__init__.py").exists()
+
+
+@pytest.fixture
+def bare_checkout(tmp_path: Path) -> Path:
+    """As much of a checkout as packaging/dev needs; its environment counts as made, pytest says so,
+    and of programs there are only those in bin/."""
+    tree = tmp_path / "tree"
+    for name in ("pyproject.toml", "packaging/constraints.txt", "packaging/dev"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    programs = tree / "bin"
+    programs.mkdir()
+    for name in ("cat", "cksum", "dirname", "env", "sh"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    stamp = "cat pyproject.toml packaging/constraints.txt packaging/dev | cksum >.venv/stamp"
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    subprocess.run(["sh", "-c", stamp], cwd=tree, check=True)
+    say(tree / ".venv" / "bin" / "python", "pytest ran")
+    say(programs / "npm", "installed")
+    return tree
+
+
+def say(program: Path, words: str) -> None:
+    program.write_text(f"#!/bin/sh\necho {words}\n")
+    program.chmod(0o755)
+
+
+def test_interop_fails_where_a_judge_is_missing_instead_of_skipping_it(bare_checkout):
+    def interop() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["packaging/dev", "interop"],
+            cwd=bare_checkout,
+            env={"PATH": str(bare_checkout / "bin")},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    programs = bare_checkout / "bin"
+    say(programs / "node", "")
+    for judge in ("chromium", "certutil", "sshd"):
+        done = interop()
+        if f"missing: {judge}" in done.stderr or judge != "sshd":  # sshd may be in /usr/sbin
+            assert done.returncode == 1
+            assert f"a judge is missing: {judge}" in done.stderr
+            assert "pytest ran" not in done.stdout
+        say(programs / judge, "")
+    assert "Amazon's SDK" in interop().stderr
+    sdk = bare_checkout / "tests/interop/node_modules/amazon-kinesis-video-streams-webrtc/dist"
+    sdk.mkdir(parents=True)
+    (sdk / "kvs-webrtc.min.js").touch()
+    done = interop()
+    assert done.returncode == 0, done.stderr
+    assert "pytest ran" in done.stdout
