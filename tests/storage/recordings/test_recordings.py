@@ -22,7 +22,7 @@ from tests.storage.recordings.recorded import add_second, plain, recording, rest
 from peerdeck.core.errors import UserError
 from peerdeck.core.peer_log import DataMessage, Direction, Event, SessionLog, SignalingEntry
 from peerdeck.core.rtc_stats import StatsReport
-from peerdeck.storage.recordings import reader, records, writer
+from peerdeck.storage.recordings import records, unpacking, writer
 from peerdeck.storage.recordings.reader import read
 from peerdeck.storage.recordings.tail import Tail
 from peerdeck.storage.recordings.writer import RecordingFile
@@ -334,7 +334,7 @@ def test_empty_recording_opens(path):
 
 
 def test_bomb_is_not_unpacked_whole(path, monkeypatch):
-    monkeypatch.setattr(reader, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "MAX_BYTES", 1 << 20)
     deflate = zlib.compressobj(9, zlib.DEFLATED, records.WINDOW_BITS)
     header = records.HEADER.pack(records.MAGIC, records.VERSION, 0, 0)
     path.write_bytes(header + deflate.compress(bytes(1 << 26)) + deflate.flush())

@@ -1,14 +1,9 @@
 """Reads a recording, to the last whole record of whatever is left of it."""
 
-import struct
-import zlib
-from array import array
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.peer_log import PeerLog, SessionLog, SignalingEntry
@@ -16,15 +11,8 @@ from peerdeck.core.rtc_stats import Member
 from peerdeck.storage.recordings import records
 from peerdeck.storage.recordings.records import Kind, Session
 from peerdeck.storage.recordings.table import RecordedTable, Segment
+from peerdeck.storage.recordings.unpacking import Found, FoundPeer, Inflated
 
-MAX_FILE_BYTES = 1 << 30
-MAX_BYTES = 3 << 30  # uncompressed; a day of a viewer's session has about 120 MB
-_PIECE = 1 << 20
-_SMALL_PIECE = 64
-# Plain numbers: their hashes are a tenth of the loop over a day's rows.
-_OF_PEER = frozenset(int(kind) for kind in Kind if Kind.PEER <= kind <= Kind.MESSAGES)
-_CHECK = int(Kind.CHECK)
-_RECORD_OF_PEER = struct.Struct("<BIH")  # with the first two bytes of the body
 _LISTS_AT_ONCE = 500
 T = TypeVar("T")
 
@@ -43,17 +31,15 @@ class Restored:
 def read(path: Path) -> Restored:
     """Blocks. Raises UserError for a file that is no recording or that a newer Peerdeck wrote,
     and OSError."""
-    with path.open("rb") as file:
-        header = file.read(records.HEADER.size)
-        _check_header(path, header)
-        data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise UserError(
-            f"{path.name} is larger than {MAX_FILE_BYTES >> 30} GiB.",
-            "Record long sessions in several files.",
-        )
-    plain, whole = _inflated(data)
-    return _Reading(plain).restored(inflated=whole)
+    found = Found()
+    with path.open("rb", buffering=0) as file:
+        _check_header(path, file.read(records.HEADER.size))
+        inflated = Inflated(file.read)
+        for piece in inflated:
+            found.feed(piece)
+            if found.damaged:
+                break
+    return _Restoring(found).restored(inflated=not inflated.broken)
 
 
 def _check_header(path: Path, header: bytes) -> None:
@@ -73,42 +59,16 @@ def _check_header(path: Path, header: bytes) -> None:
         )
 
 
-def _inflated(data: bytes) -> tuple[bytearray, bool]:
-    """All that can be had, and whether nothing was broken; an early end is not broken."""
-    inflate = zlib.decompressobj(records.WINDOW_BITS)
-    plain = bytearray()
-    view = memoryview(data)
-    for start in range(0, len(view), _PIECE):
-        before = inflate.copy()
-        try:
-            plain += inflate.decompress(view[start : start + _PIECE], MAX_BYTES - len(plain) or 1)
-        except zlib.error:
-            _inflate_to_the_break(before, view[start : start + _PIECE], plain)
-            return plain, False
-        if len(plain) >= MAX_BYTES:
-            return plain, False
-    return plain, True
+class _Restoring:
+    """Makes a log of what was found; what cannot be decoded is left out and noted."""
 
-
-def _inflate_to_the_break(inflate: Any, view: memoryview, plain: bytearray) -> None:
-    for start in range(0, len(view), _SMALL_PIECE):
-        try:
-            plain += inflate.decompress(view[start : start + _SMALL_PIECE])
-        except zlib.error:
-            return
-
-
-class _Reading:
-    """Finds the records, then restores what they hold."""
-
-    def __init__(self, plain: bytearray) -> None:
-        self._plain = memoryview(plain)
-        self._places: dict[tuple[int, int], array[int]] = {}
-        self._damaged = False
-        self._find()
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._damaged = found.damaged
 
     def restored(self, *, inflated: bool) -> Restored:
-        sessions = self._decoded_singly(records.session_of, self._bodies(Kind.SESSION))
+        bodies = self._found.bodies
+        sessions = self._decoded_singly(records.session_of, bodies.get(Kind.SESSION, []))
         session = sessions[-1] if sessions else Session()
         log = SessionLog(
             title=session.title,
@@ -118,90 +78,39 @@ class _Reading:
             signaling=self._signaling(),
             rebuilds=session.rebuilds,
         )
-        for kind, number in tuple(self._places):
-            if kind == Kind.PEER and self._places[kind, number]:
-                peer = self._peer(number)
-                log.peers[peer.id] = peer
-        ends = self._decoded_singly(records.end_of, self._bodies(Kind.END))
+        for found in self._found.peers.values():
+            peer = self._peer(found)
+            log.peers[peer.id] = peer
+        ends = self._decoded_singly(records.end_of, bodies.get(Kind.END, []))
         damaged = self._damaged or not inflated
         ended_at = ends[-1].ended_at if ends and not damaged else None
         return Restored(log, session.created_at, ended_at, damaged)
 
     def _signaling(self) -> list[SignalingEntry]:
-        entries = self._decoded(records.signaling_of, Kind.SIGNALING)
-        for said in self._decoded(records.outcomes_of, Kind.OUTCOMES):
+        bodies = self._found.bodies
+        entries = self._decoded(records.signaling_of, bodies.get(Kind.SIGNALING, []))
+        for said in self._decoded(records.outcomes_of, bodies.get(Kind.OUTCOMES, [])):
             if 0 <= said.number < len(entries):
                 entries[said.number] = replace(entries[said.number], outcome=said.outcome)
         return entries
 
-    def _find(self) -> None:
-        """Starts and ends of bodies by kind and peer (0 where a kind belongs to none), up to the
-        first check that fails. The only loop over all rows: a day has 86,400."""
-        plain, unpack, header = self._plain, _RECORD_OF_PEER.unpack_from, records.RECORD.size
-        places: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("Q"))
-        check = checked = position = 0
-        last, size, of_peer = len(plain) - _RECORD_OF_PEER.size, len(plain), _OF_PEER
-        while position <= last:
-            kind, length, number = unpack(plain, position)
-            start = position + header
-            end = start + length
-            if end > size:
-                break
-            if kind in of_peer:
-                places[kind, number].extend((start + 2, end))
-            elif kind == _CHECK:
-                check = zlib.crc32(plain[checked:position], check)
-                if bytes(plain[start:end]) != records.CHECK.pack(check):
-                    self._damaged = True
-                    for found in places.values():
-                        del found[bisect_right(found, checked) :]
-                    break
-                checked = position
-            else:
-                places[kind, 0].extend((start, end))
-            position = end
-        self._places = places
-
-    def _bodies(self, kind: Kind, peer: int = 0) -> list[memoryview]:
-        plain, ends = self._plain, iter(self._places.get((kind, peer), ()))
-        return [plain[start:end] for start, end in zip(ends, ends, strict=True)]
-
-    def _peer(self, number: int) -> PeerLog:
-        name = bytes(self._bodies(Kind.PEER, number)[-1])
+    def _peer(self, found: FoundPeer) -> PeerLog:
+        lists = found.lists
         texts: dict[Member, list[tuple[float, str | None]]] = {}
-        for change in self._decoded(records.texts_of, Kind.TEXTS, number):
+        for change in self._decoded(records.texts_of, lists.get(Kind.TEXTS, [])):
             texts.setdefault((change.id, change.member), []).append((change.at_s, change.text))
+        segments = [Segment(columns, rows) for columns, rows in found.segments]
         return PeerLog(
-            name.decode(errors="replace"),
-            RecordedTable(self._segments(number), texts),
-            self._decoded(records.events_of, Kind.EVENTS, number),
-            self._decoded(records.descriptions_of, Kind.DESCRIPTIONS, number),
-            self._decoded(records.messages_of, Kind.MESSAGES, number),
+            found.name.decode(errors="replace"),
+            RecordedTable(segments, texts),
+            self._decoded(records.events_of, lists.get(Kind.EVENTS, [])),
+            self._decoded(records.descriptions_of, lists.get(Kind.DESCRIPTIONS, [])),
+            self._decoded(records.messages_of, lists.get(Kind.MESSAGES, [])),
         )
 
-    def _segments(self, peer: int) -> list[Segment]:
-        """Rows belong to the columns before them."""
-        columns = self._places.get((Kind.COLUMNS, peer), array("Q"))
-        rows = self._places.get((Kind.ROWS, peer), array("Q"))
-        bodies, starts = self._bodies(Kind.ROWS, peer), columns[::2]
-        segments: list[Segment] = []
-        for place, body in enumerate(self._bodies(Kind.COLUMNS, peer)):
-            first = bisect_left(rows, starts[place]) // 2
-            after = starts[place + 1] if place + 1 < len(starts) else len(self._plain) + 1
-            of_these = bodies[first : bisect_left(rows, after) // 2]
-            found = self._decoded_singly(records.columns_of, [body])
-            if not found:
-                break
-            width = records.VALUE_BYTES * (1 + len(found[0]))
-            if any(len(row) % width for row in of_these):
-                self._damaged = True
-                break
-            segments.append(Segment(found[0], bytearray().join(of_these)))
-        return segments
-
-    def _decoded(self, decode: Callable[[bytes], list[T]], kind: Kind, peer: int = 0) -> list[T]:
+    def _decoded(self, decode: Callable[[bytes], list[T]], bodies: list[bytes]) -> list[T]:
         """Many lists at once, since a call costs more than a short list."""
-        bodies, found = self._bodies(kind, peer), []
+        found: list[T] = []
         for first in range(0, len(bodies), _LISTS_AT_ONCE):
             some = bodies[first : first + _LISTS_AT_ONCE]
             try:
@@ -211,12 +120,12 @@ class _Reading:
                     found += items
         return found
 
-    def _decoded_singly(self, decode: Callable[[bytes], T], bodies: list[memoryview]) -> list[T]:
+    def _decoded_singly(self, decode: Callable[[bytes], T], bodies: list[bytes]) -> list[T]:
         """What can be; msgspec's errors and bad UTF-8 are ValueErrors."""
         found: list[T] = []
         for body in bodies:
             try:
-                found.append(decode(bytes(body)))
+                found.append(decode(body))
             except ValueError:
                 self._damaged = True
         return found
