@@ -104,6 +104,14 @@ async def test_ten_viewers_at_once_each_with_a_log_and_figures_of_its_own(master
     assert set(mastering.session.peers) == set(figures) == set(mastering.log.peers) == names
     assert all(stats.bitrate_out_bps > 10_000 for stats in figures.values())
     assert all(stats.pair is not None for stats in figures.values())
+    # Each counts the one encoder as its own.
+    assert {(stats.out_width, stats.out_height) for stats in figures.values()} == {(320, 180)}
+    assert all(0 < stats.out_encode_ms < 50 for stats in figures.values())
+    (sent,) = (
+        mastering.log.peers[viewers[0].client_id].table.report().of("outbound-rtp", kind="video")
+    )
+    assert sent[1]["encoderImplementation"] == "libvpx"
+    assert sent[1]["targetBitrate"] == 250_000
     assert all(len(log.table) == 2 for log in mastering.log.peers.values())
     assert all(log.descriptions for log in mastering.log.peers.values())
     assert mastering.sources.feeds["video"].readers == 10

@@ -1,12 +1,15 @@
 """Video encoders that are shared: one for each codec, whoever watches."""
 
 from fractions import Fraction
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 import av
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+
+from peerdeck.engine.aiortc_adapter.outbound import Encoded
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -46,9 +49,14 @@ class SharedEncoder:
             context = self._context = _context(self._codec, frame.width, frame.height, self._fps)
         frame.pts, frame.time_base = pts, TIME_BASE
         frame.pict_type = PictureType.I if key_frame else PictureType.NONE
+        began = perf_counter()
         packets = context.encode(frame)
+        took_s = perf_counter() - began
         for packet in packets:
             packet.pts, packet.time_base = pts, TIME_BASE
+            packet.opaque = Encoded(
+                context.name, frame.width, frame.height, took_s, context.bit_rate or 0
+            )
         return packets, any(packet.is_keyframe for packet in packets)
 
 
