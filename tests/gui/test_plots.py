@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from tests.gui.session_logs import START, chromium_log, made_log, report
 
-from peerdeck.core.peer_log import SessionLog
+from peerdeck.core.peer_log import Event, SessionLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats_table import StatsTable
 from peerdeck.gui.models.series import STANDARD_OBJECT
@@ -546,3 +546,28 @@ def test_end_twice_is_once(view: PlotsView) -> None:
     view.end()
     view.end()
     assert view.log is None
+
+
+# --- what happened meanwhile -------------------------------------------------------------------
+
+
+def test_losses_and_rebuilds_are_marked_in_every_plot(qtbot: QtBot) -> None:
+    log = made_log(200)
+    view = PlotsView()
+    view.resize(900, 260)
+    view.show()
+    view.show_log(log, "master", None)
+    assert [(mark.name, mark.tone) for mark in view.canvas.axis.marks] == [
+        ("path lost", "bad"),
+        ("rebuild", "warn"),
+    ]
+    assert view.canvas.axis.moment_text(START + 100).endswith("path lost · rebuild")
+    assert view.canvas.axis.moment_text(START + 20).count("·") == 1
+    log.peers["master"].events.append(Event(START + 150, "session", "path lost", "", "bad"))
+    log.peers["master"].events.append(Event(START + 160, "peer", "closed", "", "bad"))
+    log.peers["master"].table.append(report(START + 200, 200))
+    shown_now(view)
+    assert len(view.canvas.axis.marks) == 3
+    view.end()
+    view.close()
+    view.deleteLater()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _TIME_PX: Final = 56  # “−0:50” and air
 _DOT: Final = 3.0
+_NEAR: Final = 0.015  # of what is seen: the cursor is at a mark
+_MOST_NAMES: Final = 2
 _SWATCH: Final = 14
 NOTHING: Final = "–"
 _ROOM: Final = "  1,234,567 /s"
@@ -79,10 +81,20 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened. tone: "ok", "warn" or "bad"."""
+
+    at: float
+    name: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimeAxis:
     """begin, end: what is seen, in seconds; newest: of the samples. zero: what times are told
     from. relative: times are told before now instead. moment: POSIX seconds of 0 on the axis,
-    None where it has none. marker: a time that is pointed to, None for none."""
+    None where it has none. marker: a time that is pointed to, None for none. marks: what happened
+    meanwhile."""
 
     begin: float = 0.0
     end: float = 60.0
@@ -91,6 +103,7 @@ class TimeAxis:
     relative: bool = True
     has_moments: bool = True
     marker: float | None = None
+    marks: tuple[Mark, ...] = ()
 
     @property
     def span(self) -> float:
@@ -125,11 +138,13 @@ class TimeAxis:
         return f"{'−' if since < 0 else ''}{clock_text(abs(since), step)}"
 
     def moment_text(self, at: float) -> str:
-        """Of the cursor: "1:05 ago · 12:31:07", or since the start."""
-        told = f"{countdown_text(self.newest - at)} ago" if self.relative else self.text(at, 0.1)
-        if not self.has_moments:
-            return told
-        return f"{told} · {time.strftime('%H:%M:%S', time.localtime(at))}"
+        """Of the cursor: "1:05 ago · 12:31:07", or since the start; and what happened there."""
+        told = [f"{countdown_text(self.newest - at)} ago" if self.relative else self.text(at, 0.1)]
+        if self.has_moments:
+            told.append(time.strftime("%H:%M:%S", time.localtime(at)))
+        near = [mark for mark in self.marks if abs(mark.at - at) <= _NEAR * self.span]
+        told += [mark.name for mark in near[:_MOST_NAMES]]
+        return " · ".join(told)
 
 
 def clock_text(seconds: float, step: float = 1.0) -> str:
@@ -274,6 +289,7 @@ def draw_values(
     metrics = QFontMetricsF(painter.font())
     shown = when if when is not None else axis.marker
     for cell in cells:
+        _draw_marks(painter, cell, axis)
         for at, tone in ((axis.marker, "info"), (when, "muted")):
             if at is not None and axis.begin <= at <= axis.end:
                 x = round(cell.x_of(at, axis))
@@ -287,6 +303,17 @@ def draw_values(
             _draw_legend(painter, cell, shown, metrics)
     if when is not None and cells:
         _draw_moment(painter, cells, when, axis, metrics)
+
+
+def _draw_marks(painter: QPainter, cell: Cell, axis: TimeAxis) -> None:
+    """A dotted line for each loss and rebuild, with a notch at the top; a loss over the rest."""
+    for mark in sorted(axis.marks, key=lambda mark: mark.tone == "bad"):
+        if axis.begin <= mark.at <= axis.end:
+            x = round(cell.x_of(mark.at, axis))
+            colour = theme().color(mark.tone)
+            painter.setPen(QPen(colour, 1, Qt.PenStyle.DotLine))
+            painter.drawLine(QPointF(x, cell.area.top()), QPointF(x, cell.area.bottom()))
+            painter.fillRect(QRectF(x - 2, cell.area.top() - 1, 5, 3), colour)
 
 
 def _draw_dots(painter: QPainter, cell: Cell, when: float, axis: TimeAxis) -> None:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from peerdeck.core.peer_log import appended
 from peerdeck.core.quantities import countdown_text
 from peerdeck.gui.theme import GAP_S, GAP_XS, set_tone
 from peerdeck.gui.widgets.buttons import IconButton
@@ -27,7 +28,7 @@ from peerdeck.gui.widgets.labels import label
 from peerdeck.gui.widgets.log_view import LogView
 from peerdeck.gui.widgets.plots.canvas import Canvas
 from peerdeck.gui.widgets.plots.chooser import WIDTH, Chooser
-from peerdeck.gui.widgets.plots.painting import Plot, TimeAxis
+from peerdeck.gui.widgets.plots.painting import Mark, Plot, TimeAxis
 from peerdeck.gui.widgets.plots.stretch import ALL, SPANS_S, USUAL_SPAN_S, Stretch
 from peerdeck.gui.widgets.state import StatePane
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 DRAWING: Final = "peerdeck.gui.widgets.plots.collect"  # imports numpy
 _UPDATE_MS: Final = 950  # samples may come ten times a second; eyes do not
+_MOST_MARKS: Final = 50
 _LIVE_S: Final = 15.0  # a sample as new as that is told as “now”
 
 
@@ -120,6 +122,8 @@ class PlotsView(LogView):
         self._collector: Collector | None = None
         self._plots: Sequence[Plot] = ()
         self._read_key: object = None
+        self._found_marks: tuple[Mark, ...] = ()
+        self._marks_key: object = None
         self._drawn_at = QElapsedTimer()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -250,11 +254,22 @@ class PlotsView(LogView):
             zero=zero,
             relative=is_live and stretch.follows,
             marker=self.at_s,
+            marks=self._marks(),
         )
         if self.chooser.isVisible():
             self.chooser.set_objects(list(collector.named.values()))
         self.canvas.show_plots(self._read(collector, axis), axis)
         self.bar.show_state(stretch, is_live=is_live)
+
+    def _marks(self) -> tuple[Mark, ...]:
+        """Losses and rebuilds among the events; looked for again only when there are more."""
+        events = self.peer.events if self.peer is not None else []
+        key = (id(events), appended(events))
+        if key != self._marks_key:
+            found = [e for e in events if e.kind == "session" and e.tone]
+            self._found_marks = tuple(Mark(e.at_s, e.name, e.tone) for e in found[-_MOST_MARKS:])
+            self._marks_key = key
+        return self._found_marks
 
     def _read(self, collector: "Collector", axis: TimeAxis) -> Sequence[Plot]:
         """The same plots again where nothing but the time that is pointed to has changed."""
