@@ -145,6 +145,7 @@ def fake_console() -> SimpleNamespace:
         channels=Remembered(ChannelsState()),
         ice=FakeIce(IceState()),
         sessions=FakeSessions(()),
+        recordings=Remembered(()),
         tunnels=Remembered(TunnelsState()),
         faults=Remembered(FaultsState()),
         journal=JournalService(),

@@ -2,18 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.gui.session_logs import made_log, report
+from tests.gui.session_logs import START, made_log, report
 
 from peerdeck.core.errors import UserError
 from peerdeck.core.join import JoinOptions
 from peerdeck.core.observable import Observable
 from peerdeck.core.peer_log import DataMessage, Direction, SessionLog
-from peerdeck.core.session import STEPS, Phase, Session, Step
+from peerdeck.core.session import STEPS, Phase, Recording, Session, Step
 from peerdeck.core.stats import CandidatePair, PeerStats, Picture
 from peerdeck.core.tunnel import (
     ConnectionState,
@@ -28,6 +29,7 @@ from peerdeck.core.tunnel import (
     TunnelRequest,
 )
 from peerdeck.services.links import Link
+from peerdeck.services.recordings import OpenRecording
 from peerdeck.services.status import Status
 from peerdeck.services.tunnels import TunnelsState
 
@@ -219,6 +221,67 @@ class FakeSessions:
         self.calls.append(("send", (data, peer_id)))
         if isinstance(self.error, UserError):
             raise self.error
+
+
+def recording(name: str = "front-door", seconds: int = 300, **fields: Any) -> OpenRecording:
+    """A recording that is open."""
+    log = made_log(seconds, title=name)
+    values = {
+        "id": f"recording-{name}",
+        "title": name,
+        "path": f"/films/{name}.prec",
+        "kind": "recording",
+        "starts_at": START,
+        "ends_at": START + seconds - 1,
+        "log": log,
+    }
+    return OpenRecording(**{**values, **fields})
+
+
+class FakeRecordings:
+    """As RecordingsService; opens `found` by the name of the file."""
+
+    def __init__(self, sessions: FakeSessions | None = None) -> None:
+        self.state: Observable[tuple[OpenRecording, ...]] = Observable(())
+        self.calls: list[tuple[str, Any]] = []
+        self.error: Exception | None = None
+        self._sessions = sessions
+
+    async def start(self, session_id: str, path: Path | None = None) -> Path:
+        self.calls.append(("start", session_id))
+        if self.error is not None:
+            raise self.error
+        made = Recording("/films/new.prec", NOW, 1_200_000)
+        if self._sessions is not None:
+            self._sessions.change(session_id, recording=made)
+        return Path(made.path)
+
+    async def stop(self, session_id: str) -> Path | None:
+        self.calls.append(("stop", session_id))
+        if self._sessions is not None:
+            self._sessions.change(session_id, recording=None)
+        return Path("/films/new.prec")
+
+    async def open(self, path: Path) -> tuple[str, ...]:
+        self.calls.append(("open", path))
+        if self.error is not None:
+            raise self.error
+        found = recording(path.stem)
+        others = tuple(r for r in self.state.value if r.id != found.id)
+        self.state.publish((*others, found))
+        return (found.id,)
+
+    def close(self, recording_id: str) -> None:
+        self.calls.append(("close", recording_id))
+        self.state.publish(tuple(r for r in self.state.value if r.id != recording_id))
+
+    async def export_internals(self, log: SessionLog, path: Path) -> None:
+        self.calls.append(("export_internals", (log, path)))
+
+    async def export_csv(
+        self, log: SessionLog, path: Path, members: Sequence[Any], peer_id: str = ""
+    ) -> None:
+        self.calls.append(("export_csv", (log, path, len(members), peer_id)))
 
 
 def tunnel(thing: str, *, number: int = 1, now: float = NOW, **fields: Any) -> Tunnel:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QWidget
 from pytestqt.qtbot import QtBot
-from tests.gui.page_fakes import FakeSessions, sample, session, steps
+from tests.gui.page_fakes import FakeRecordings, FakeSessions, sample, session, steps
 
 import peerdeck.gui.widgets.plots.collect  # noqa: F401 - most tests have no loop to load it on
 from peerdeck.core.channel import Role
@@ -27,6 +27,7 @@ SILENT = UserError("gate did not answer within 10 s.", "Check its master.", deta
 @pytest.fixture
 def sessions(console: SimpleNamespace) -> FakeSessions:
     console.sessions = FakeSessions()
+    console.recordings = FakeRecordings(console.sessions)
     return console.sessions
 
 
@@ -305,7 +306,7 @@ def test_grid_watches_what_is_in_sight_and_a_click_opens(
     tile = page.grid.tiles["id-camera-1"]
     assert tile.figures.text() == "relay/udp · 31 fps · 2.1 Mbps"
     QTest.mouseClick(tile.video, Qt.MouseButton.LeftButton)
-    assert not page.in_grid
+    assert page.mode == "desk"
     assert page.switcher.chosen_id == "id-camera-1"
     assert list(sessions.watched) == ["id-camera-1"]
 
@@ -328,17 +329,17 @@ def test_grid_ends_with_its_last_but_one_session(
 ) -> None:
     sessions.set(session("a"), session("b"))
     page.show_grid(True)
-    assert page.in_grid
+    assert page.mode == "grid"
     sessions.set(session("b"))
-    assert not page.in_grid
-    assert not page.side_by_side.isVisible()
+    assert page.mode == "desk"
+    assert not page.header.grid.isVisible()
 
 
 def test_escape_leaves_the_grid(page: SessionsPage, sessions: FakeSessions) -> None:
     sessions.set(session("a"), session("b"))
     page.show_grid(True)
     assert page.back()
-    assert not page.in_grid
+    assert page.mode == "desk"
 
 
 # --- master ----------------------------------------------------------------------------------

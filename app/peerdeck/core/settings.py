@@ -13,6 +13,7 @@ class Settings:
 
     geometry: window placement, base64 of what Qt saves. columns: header state by table.
     join_options: the last of each channel's as JSON, by its ARN, the newest at the end.
+    recordings: paths of files that were opened, the last one first.
     """
 
     profile: str = ""
@@ -24,3 +25,4 @@ class Settings:
     geometry: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     join_options: dict[str, str] = field(default_factory=dict)
+    recordings: tuple[str, ...] = ()

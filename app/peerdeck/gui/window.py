@@ -5,10 +5,19 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -137,6 +146,7 @@ class MainWindow(QWidget):
         self.setWindowTitle("Peerdeck")
         self.setMinimumSize(_LEAST)
         self.resize(_FIRST)
+        self.setAcceptDrops(True)
         self._console = console
         self._places = {place.name: place for place in places}
         self.pages: dict[str, Page] = {}
@@ -232,6 +242,19 @@ class MainWindow(QWidget):
     def refresh(self) -> None:
         if (page := self.page) is not None:
             page.refresh()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files are opened where recordings are shown."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.go("sessions")
+            if (page := self.page) is not None:
+                page.open_files(paths)
 
     def show_endpoints(self) -> None:
         if self.findChild(EndpointsDialog) is not None:

@@ -1,6 +1,7 @@
 """What every page is to the window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
@@ -71,6 +72,9 @@ class Page(QWidget):
 
     def open_item(self, argument: str) -> None:
         """Someone navigated here with an argument, usually an id."""
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """Files were dropped on the window."""
 
     def remember_columns(self, table: DataTable, key: str = "") -> None:
         """Widths, order and sorting of `table` come back at the next start."""

@@ -1,36 +1,42 @@
 """Sessions: what a camera sends, how it gets here, and how long it took to begin."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget
 
 from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.session import Phase, Session
 from peerdeck.gui.models.phases import OVER, PHASES
 from peerdeck.gui.models.session_titles import SessionTitles
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.session_data import DataSending
+from peerdeck.gui.pages.session_files import SessionFiles
 from peerdeck.gui.pages.session_live import LiveSession
 from peerdeck.gui.pages.session_pictures import Place, SessionPictures, WatchedFrames
-from peerdeck.gui.theme import CONTROL, GAP_M, GAP_S
-from peerdeck.gui.widgets.buttons import Button, IconButton
-from peerdeck.gui.widgets.labels import DOTS, label
+from peerdeck.gui.pages.session_recorded import RecordedSession
+from peerdeck.gui.widgets.compare import CompareView
+from peerdeck.gui.widgets.labels import DOTS
 from peerdeck.gui.widgets.session_desk import SessionDesk
 from peerdeck.gui.widgets.session_grid import SessionGrid
-from peerdeck.gui.widgets.session_tabs import SessionTabs, Tab
-from peerdeck.gui.widgets.state import StatePane
+from peerdeck.gui.widgets.session_header import COMPARE, DESK, GRID, SessionHeader
+from peerdeck.gui.widgets.session_tabs import Tab
+from peerdeck.gui.widgets.state import StatePane, panel
 from peerdeck.gui.widgets.video import PictureSource
 
 if TYPE_CHECKING:
+    from peerdeck.services.recordings import OpenRecording
     from peerdeck.wiring import Console
 
 
 class SessionsPage(Page):
-    """The chosen session: picture, figures, and views to study it; or all of them in a grid."""
+    """The chosen session or recording: picture, figures, and views to study it; or all sessions in
+    a grid; or two of them compared."""
 
     name = "sessions"
 
@@ -39,136 +45,164 @@ class SessionsPage(Page):
         self._lost: dict[str, float] = {}  # since when by session id
         self._titles = SessionTitles()
         self._named: dict[str, str] = {}
-        self.switcher = SessionTabs()
+        self.mode = DESK
         self.desk = SessionDesk()
         self.stage, self.figures = self.desk.stage, self.desk.figures
         self.views = self.desk.views
         self.grid = SessionGrid()
-        self.leave = Button("Leave", "destructive", "stop")
-        self.side_by_side = IconButton("grid", "All sessions side by side", "Ctrl+G")
+        self.compare = CompareView()
+        self.compare.setObjectName("sessions.comparison")
         self.body = QStackedWidget()
-        for page in (self.desk, self.grid):
+        self._bodies = {DESK: self.desk, GRID: self.grid, COMPARE: panel(self.compare)}
+        for page in self._bodies.values():
             self.body.addWidget(page)
         self.pane = StatePane(self.body, "sessions.pane")
-        strip = self.stage.strip
         self.watched = WatchedFrames(console.sessions)
         self.pictures = SessionPictures(
-            console.sessions, self.tasks, self.note, strip.controls, self
+            console.sessions, self.tasks, self.note, self.stage.strip.controls, self
         )
         self.sending = DataSending(
             console.sessions, self.tasks, self.note, self.views.data.line, self
         )
         self.live = LiveSession(console.sessions, self.desk, self.pictures, self.sending, self)
-        self._lay_out()
+        self.recorded = RecordedSession(self.desk, self.note, self)
+        self.files = SessionFiles(console, self.tasks, self.note, self.pictures, self)
+        self.header = SessionHeader((self.files.open, self.files.export, self.files.record))
+        self.switcher, self.leave = self.header.switcher, self.header.leave
+        for widget in (self.header, self.note):
+            self.column.addWidget(widget)
+        self.column.addWidget(self.pane, 1)
         self._connect()
+        self.following.follow(console.recordings.state, self._follow_recordings)
         self.following.follow(console.sessions.state, self._follow)
 
-    # --- how it is built -------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        self.leave.setObjectName("sessions.leave")
-        self.side_by_side.setObjectName("sessions.grid")
-        self.side_by_side.setCheckable(True)
-        header = QWidget()
-        header.setFixedHeight(CONTROL)
-        self.head = QHBoxLayout(header)
-        self.head.setContentsMargins(0, 0, 0, 0)
-        self.head.setSpacing(GAP_S)
-        self.head.addWidget(label("Sessions", "heading"))
-        self.head.addSpacing(GAP_M - GAP_S)
-        self.head.addWidget(self.switcher, 1)
-        self.head.addWidget(self.side_by_side)
-        self.head.addWidget(self.leave)
-        self.column.addWidget(header)
-        self.column.addWidget(self.note)
-        self.column.addWidget(self.pane, 1)
-
     def _connect(self) -> None:
-        strip, views = self.stage.strip, self.views
+        strip, views, header = self.stage.strip, self.views, self.header
         self.switcher.chosen.connect(self._choose)
         self.stage.chosen.connect(self._act)
         self.stage.video.watched.connect(self._watch)
         self.stage.video.opened.connect(self.pictures.toggle_full)
-        strip.peer_chosen.connect(self.live.choose_peer)
+        strip.peer_chosen.connect(self._choose_peer)
         self.live.watch_wanted.connect(self._watch)
         self.live.join_wanted.connect(self._join_as_viewer)
         views.plots.wanted.connect(lambda: self.tasks.run("plots", views.plots.load()))
+        self.compare.wanted.connect(lambda: self.tasks.run("compare", self.compare.load()))
         self.pictures.changed.connect(self._watch)
         self.grid.opened.connect(self._open_tile)
         self.grid.in_sight_changed.connect(self._watch)
-        self.side_by_side.clicked.connect(lambda: self.show_grid(self.side_by_side.isChecked()))
-        self.leave.clicked.connect(self._leave)
+        self.files.opened.connect(self.open_item)
+        header.mode_wanted.connect(self.show_mode)
+        header.leave_wanted.connect(self._leave)
+        header.close_wanted.connect(lambda: self.files.close(self.switcher.chosen_id))
         self.pane.chosen.connect(self._find_a_way)
-        controls = strip.controls
         for keys, run in (
-            ("Ctrl+G", lambda: self.show_grid(not self.in_grid)),
+            ("Ctrl+G", lambda: self.show_grid(self.mode != GRID)),
+            ("Ctrl+O", self.files.ask_what_to_open),
             ("F11", self.pictures.toggle_full),
-            ("M", controls.sound.click),
-            ("Ctrl+S", controls.snapshot.click),
+            ("M", strip.controls.sound.click),
+            ("Ctrl+S", strip.controls.snapshot.click),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(run)
 
-    # --- what the service says -------------------------------------------------------------
+    # --- what the services say -------------------------------------------------------------
 
     def _follow(self, sessions: tuple[Session, ...]) -> None:
         self._named = self._titles.name(sessions)
-        self._note_losses(sessions)
-        self.switcher.show_tabs([self._tab(session) for session in sessions])
-        self.switcher.setVisible(bool(sessions))
-        self.side_by_side.setVisible(len(sessions) > 1)
-        if len(sessions) < 2 and self.in_grid:
-            self.show_grid(False)
-        if not sessions:
-            self.leave.hide()
-            self.live.forget()
+        now = time.time()
+        lost = [s.id for s in sessions if s.phase is Phase.REBUILDING]
+        self._lost = {key: self._lost.get(key, now) for key in lost}
+        self._show_tabs()
+
+    def _follow_recordings(self, _: "tuple[OpenRecording, ...]") -> None:
+        self._show_tabs()
+
+    def _show_tabs(self) -> None:
+        sessions = self.console.sessions.state.value
+        recordings = self.console.recordings.state.value
+        named = [session for session in sessions if session.id in self._named]
+        tabs = [self._tab(session) for session in named]
+        self.switcher.show_tabs([*tabs, *map(_recording_tab, recordings)])
+        self.header.show_counts(len(sessions), len(recordings))
+        if (self.mode == GRID and len(sessions) < 2) or (
+            self.mode == COMPARE and len(sessions) + len(recordings) < 2
+        ):
+            self.show_mode(DESK)
+        if sessions or recordings:
+            self.pane.show_ready()
+        elif self.pane.state != "empty":
             self.pane.show_empty(
                 "video",
                 "No session yet.",
-                "Join a channel as viewer: its picture, figures and connection path appear here.",
-                (("channels", "Go to Channels"),),
+                "Join a channel as viewer: its picture, figures and connection path appear here. "
+                "Recordings and dumps of webrtc-internals open here, too.",
+                (("channels", "Go to Channels"), ("open", "Open a recording…")),
             )
-            return
-        self.pane.show_ready()
         self._show()
 
     def _tab(self, session: Session) -> Tab:
         word, tone = PHASES[session.phase]
         title = self._named[session.id]
         tip = f"{title}: {word}\n{session.channel_arn}"
+        if session.recording is not None and session.recording.problem is None:
+            tip += "\nis being recorded"
         return Tab(session.id, title, (DOTS[tone], tone), tip)
 
-    def _note_losses(self, sessions: tuple[Session, ...]) -> None:
-        """Since when those that are being rebuilt have no path."""
-        now = time.time()
-        lost = [s.id for s in sessions if s.phase is Phase.REBUILDING]
-        self._lost = {key: self._lost.get(key, now) for key in lost}
-
-    def _choose(self, session_id: str) -> None:
-        if self.live.session is None or session_id != self.live.session.id:
+    def _choose(self, tab_id: str) -> None:
+        showing = self.live.session or self.recorded.recording
+        if showing is None or tab_id != showing.id:
             self._show()
 
     def _show(self) -> None:
         if not self.isVisible():
             return
-        if self.in_grid:
+        if self.mode == GRID:
             self.grid.show_sessions(
                 self.console.sessions.state.value,
                 self._named,
                 self._source,
                 self.switcher.chosen_id,
             )
+        elif self.mode == COMPARE:
+            self.compare.show_choices(self._logs())
+            self.compare.refresh()
         self._show_chosen()
 
     def _show_chosen(self) -> None:
-        session = self._session(self.switcher.chosen_id)
-        if session is None:
-            return
-        self.live.show(session, self._named[session.id], self._lost.get(session.id, 0.0))
-        over = session.phase in OVER
-        self.leave.setVisible(not over and not self.in_grid)
-        self.leave.setEnabled(session.is_live)
+        session, recording = self._session(self.switcher.chosen_id), self._recording()
+        on_desk = self.mode == DESK
+        if session is not None:
+            self.recorded.forget()
+            self.live.show(session, self._named[session.id], self._lost.get(session.id, 0.0))
+            log, peer_id = self.console.sessions.log(session.id), self.live.peer_id
+            self.files.show_log(self._named[session.id], log, peer_id)
+        elif recording is not None:
+            self.live.forget()
+            self.recorded.show(recording)
+            self.files.show_log(recording.title, recording.log, self.recorded.peer_id)
+        else:
+            self.live.forget()
+            self.recorded.forget()
+            self.files.show_log("", None, "")
+        self.files.show_session(session if on_desk else None)
+        self.header.show_chosen(
+            can_leave=on_desk and session is not None and session.phase not in OVER,
+            is_live=session is not None and session.is_live,
+            is_file=on_desk and recording is not None,
+        )
+
+    def _logs(self) -> Sequence[tuple[str, SessionLog]]:
+        """All that can be compared."""
+        service = self.console.sessions
+        return [
+            *((self._named[s.id], service.log(s.id)) for s in service.state.value),
+            *((r.title, r.log) for r in self.console.recordings.state.value),
+        ]
+
+    def _choose_peer(self, peer_id: str) -> None:
+        self.live.choose_peer(peer_id)
+        self.recorded.choose_peer(peer_id)
 
     # --- whose frames are wanted -----------------------------------------------------------
 
@@ -180,7 +214,7 @@ class SessionsPage(Page):
         wanted: dict[Place, Callable[[], None]] = {}
         if self.pictures.full_view is not None:
             wanted[self.pictures.place] = self.pictures.full_view.frame_arrived
-        elif self.in_grid and self.isVisible():
+        elif self.mode == GRID and self.isVisible():
             for session_id, view in self.grid.in_sight().items():
                 wanted[session_id, ""] = view.frame_arrived
         elif self.live.session is not None and self.stage.video.isVisible():
@@ -189,6 +223,11 @@ class SessionsPage(Page):
 
     def _session(self, session_id: str) -> Session | None:
         found = (s for s in self.console.sessions.state.value if s.id == session_id)
+        return next(found, None)
+
+    def _recording(self) -> "OpenRecording | None":
+        chosen = self.switcher.chosen_id
+        found = (r for r in self.console.recordings.state.value if r.id == chosen)
         return next(found, None)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -202,35 +241,42 @@ class SessionsPage(Page):
 
     # --- what the user asks ----------------------------------------------------------------
 
-    @property
-    def in_grid(self) -> bool:
-        return self.body.currentWidget() is self.grid
-
-    def show_grid(self, wanted: bool) -> None:
-        """All sessions side by side, or the chosen one alone."""
-        wanted = wanted and len(self.console.sessions.state.value) > 1
-        self.side_by_side.setChecked(wanted)
-        self.body.setCurrentWidget(self.grid if wanted else self.desk)
-        session = self._session(self.switcher.chosen_id)
-        self.leave.setVisible(session is not None and session.phase not in OVER and not wanted)
+    def show_mode(self, mode: str) -> None:
+        """DESK, GRID or COMPARE; the last two only where there are several."""
+        sessions, recordings = (
+            self.console.sessions.state.value,
+            self.console.recordings.state.value,
+        )
+        several = {GRID: len(sessions) > 1, COMPARE: len(sessions) + len(recordings) > 1}
+        self.mode = mode if several.get(mode) else DESK
+        self.header.show_mode(self.mode)
+        self.body.setCurrentWidget(self._bodies[self.mode])
         self._show()
         self._watch()
 
+    def show_grid(self, wanted: bool) -> None:
+        self.show_mode(GRID if wanted else DESK)
+
     def _open_tile(self, session_id: str) -> None:
         self.switcher.choose(session_id)
-        self.show_grid(False)
+        self.show_mode(DESK)
 
     def back(self) -> bool:
         if super().back():
             return True
-        if self.in_grid:
-            self.show_grid(False)
+        if self.mode != DESK:
+            self.show_mode(DESK)
             return True
         return False
 
     def open_item(self, argument: str) -> None:
+        """The session or recording with this id."""
         self.switcher.choose(argument)
-        self.show_grid(False)
+        self.show_mode(DESK)
+
+    def open_files(self, paths: Sequence[Path]) -> None:
+        """Recordings and dumps that were dropped on the window."""
+        self.files.open_files(paths)
 
     def _leave(self) -> None:
         session_id = self.switcher.chosen_id
@@ -243,8 +289,11 @@ class SessionsPage(Page):
         else:
             self._try(lambda: sessions.dismiss(session_id))
 
-    def _find_a_way(self, _: str) -> None:
-        self.navigate.emit("channels", "")
+    def _find_a_way(self, key: str) -> None:
+        if key == "open":
+            self.files.ask_what_to_open()
+        else:
+            self.navigate.emit("channels", "")
 
     def _join_as_viewer(self, channel_arn: str) -> None:
         """A viewer of our own for the master that waits for some."""
@@ -263,7 +312,14 @@ class SessionsPage(Page):
         return True
 
     async def aclose(self) -> None:
+        self.recorded.forget()
         self.pictures.end()
         self.watched.show({})
         self.views.end()
+        self.compare.end()
         await super().aclose()
+
+
+def _recording_tab(recording: "OpenRecording") -> Tab:
+    tip = f"{recording.kind}\n{recording.path}"
+    return Tab(recording.id, recording.title, ("record", "muted"), tip)

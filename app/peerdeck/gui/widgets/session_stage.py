@@ -82,6 +82,7 @@ class SessionStage(QFrame):
         seen = self._has_picture(session)
         live = session.phase not in OVER
         heard = live and session.options.receive_audio and session.options.role is Role.VIEWER
+        self.strip.controls.show()
         self.strip.controls.offer(picture=seen and live, sound=heard and seen)
         self._follow_loss(session, lost_at)
         if not live:
@@ -102,15 +103,10 @@ class SessionStage(QFrame):
     def show_recording(self, stats: PeerStats | None, facts: str) -> None:
         self._ticking.stop()
         self.strip.show_recording(stats)
-        self.strip.controls.offer(picture=False, sound=False)
         key = ("recording", facts)
         if key != self._told:
             self._told = key
-            self.message.tell(
-                "single",
-                "A recording has no picture.",
-                f"It holds what was measured, said and signaled. {facts}".strip(),
-            )
+            self.message.tell("record", "No picture is recorded", facts)
         self._stack.setCurrentWidget(self.message)
 
     def _follow_loss(self, session: Session, lost_at: float) -> None:

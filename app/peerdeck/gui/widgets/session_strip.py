@@ -96,6 +96,8 @@ class SessionStrip(QWidget):
         if self.state.word != "Recording":
             self.state.show_state("Recording", "muted")
         self.path.setText(path_text(stats))
+        self.controls.offer(picture=False, sound=False)
+        self.controls.hide()
         for text in (self.rebuilds, self.signaling):
             self._say(text, "", "")
 
