@@ -128,28 +128,55 @@ def test_broken_byte_never_breaks_the_reader(whole, place, flip):
     read(path)
 
 
-def test_nothing_behind_a_failed_check_is_believed(path):
+def long_recording(path: Path) -> tuple[SessionLog, bytes]:
+    """Some checks are in it, and a second peer after the last of them; its plain bytes."""
     log = session()
     file, tail = RecordingFile(path), Tail(log, from_beginning=True)
-    for second in range(3, 300):
+    for second in range(3, 320):
         file.write(tail.take())
         add_second(log, "master", second)
+    add_second(log, "late", 320)
+    file.write(tail.take())
     file.close(1.0)
-    data = zlib.decompressobj(records.WINDOW_BITS).decompress(
-        path.read_bytes()[records.HEADER.size :]
-    )
-    place = data.rindex(b'"media"')  # after the last check but one
-    broken = data[:place] + b'"medi4"' + data[place + 7 :]
+    return log, zlib.decompress(path.read_bytes()[records.HEADER.size :], records.WINDOW_BITS)
+
+
+def packed(plain_bytes: bytes) -> bytes:
     deflate = zlib.compressobj(6, zlib.DEFLATED, records.WINDOW_BITS)
-    path.write_bytes(
-        path.read_bytes()[: records.HEADER.size] + deflate.compress(broken) + deflate.flush()
-    )
+    header = records.HEADER.pack(records.MAGIC, records.VERSION, 0, 0)
+    return header + deflate.compress(plain_bytes) + deflate.flush()
+
+
+def test_nothing_behind_a_failed_check_is_believed(path):
+    log, data = long_recording(path)
+    place = data.rindex(b'"media"')  # after the last check but one
+    path.write_bytes(packed(data[:place] + b'"medi4"' + data[place + 7 :]))
     found = read(path)
     assert found.damaged
     reports = plain(found.log)["peers"]["master"]["reports"]
     assert reports == plain(log)["peers"]["master"]["reports"][: len(reports)]
     assert len(reports) > 200
+    assert list(found.log.peers) == ["master"]
     assert "medi4" not in {event.kind for event in found.log.peer("master").events}
+
+
+def test_broken_byte_costs_only_what_comes_after_the_check_before_it(path):
+    log, _ = long_recording(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) * 9 // 10] ^= 0xFF
+    path.write_bytes(data)
+    found = read(path)
+    assert found.damaged
+    reports = plain(found.log)["peers"]["master"]["reports"]
+    whole = plain(log)["peers"]["master"]["reports"]
+    assert 192 <= len(reports) < len(whole)
+    assert reports[:192] == whole[:192]
+
+
+def test_bytes_that_inflate_to_very_many_come_in_portions(path, monkeypatch):
+    monkeypatch.setattr(unpacking, "_MOST_AT_ONCE", 1_000)
+    log, _ = long_recording(path)
+    assert plain(read(path).log) == plain(log)
 
 
 KILLED = """
