@@ -421,3 +421,20 @@ async def test_logs_of_the_gone_are_bounded(master, guest, monkeypatch):
         await viewer.leave()
         await mastering.until(lambda s: len(s.peers) == 1)
     assert list(mastering.log.peers) == ["stays", "v3", "v4"]
+
+
+async def test_a_client_that_comes_again_and_again_does_not_fill_the_memory(
+    master, guest, monkeypatch
+):
+    monkeypatch.setattr("peerdeck.engine.visitors._MAX_GENERATIONS", 2)
+    mastering = await master(DATA)
+    for _ in range(3):
+        viewer = guest(client_id="again")
+        await viewer.join()
+        mastering.session.sample()
+        await viewer.leave()
+        await mastering.until(lambda s: not s.peers)
+    log = mastering.log.peers["again"]
+    assert {name.partition("~")[2] for name, _ in log.table.members()} == {"", "2"}
+    assert len(log.table) >= 3
+    assert [e.name for e in log.events].count("viewer came") == 3

@@ -19,6 +19,7 @@ from peerdeck.protocol.signaling import StatusResponse, TrickledCandidate
 T = TypeVar("T")
 MAX_VIEWERS = 10  # what the service allows on a channel, unless it was told otherwise
 _MAX_LOGS = 60  # of peers; those that are gone the longest go first
+_MAX_GENERATIONS = 8  # peers of one client id in one table
 _MAX_EARLY = 64  # clients whose candidates came before their offer, and candidates of each
 _CLOSE_S = 1.5
 
@@ -76,7 +77,9 @@ class Visitors:
         if former is None and len(self._there) >= self._max_viewers:
             self._refuse(name)
             return
-        log, generation = self._log_of(name), self._generations.get(name, -1) + 1
+        log = self._log_of(name)
+        # Every peer has columns of its own; one that comes again and again takes the first anew.
+        generation = (self._generations.get(name, -1) + 1) % _MAX_GENERATIONS
         self._generations[name] = generation
         self._last.pop(name, None)
         events = VisitorEvents(
