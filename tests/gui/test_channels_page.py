@@ -80,6 +80,17 @@ def test_list_shows_rows_under_a_filter_as_one_types(full: ChannelsPage, qtbot: 
     assert full.count.text() == "1 of 3"
 
 
+def test_ages_tick_while_they_are_seen(full: ChannelsPage, qtbot: QtBot) -> None:
+    assert full.table.ticking.isActive()
+    with qtbot.waitSignal(full.model.dataChanged) as heard:
+        full.table.ticking.timeout.emit()
+    assert heard.args is not None
+    header = Qt.Orientation.Horizontal
+    assert full.model.headerData(heard.args[0].column(), header) == "Created"
+    full.hide()
+    assert not full.table.ticking.isActive()
+
+
 def test_filter_without_a_match_offers_to_clear_it(full: ChannelsPage, qtbot: QtBot) -> None:
     find(full, "channels.filter", QLineEdit).setText("zebra")
     assert "No channel matches “zebra”" in full.pane.message.text

@@ -45,6 +45,11 @@ class AccountState:
     def usable(self) -> bool:
         return self.status is Status.READY and self.region is not None
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What the lists of channels and tunnels depend on: where it differs, they begin anew."""
+        return (self.profile, self.region, self.endpoints, self.usable, self.problem)
+
 
 class Demo(Protocol):
     """A running local cloud of our own."""

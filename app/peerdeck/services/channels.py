@@ -48,16 +48,9 @@ class ChannelsService:
         self._unsubscribe = account.state.subscribe(self._account_changed)
 
     def _account_changed(self, account: AccountState) -> None:
-        place = (
-            account.profile,
-            account.region,
-            account.endpoints,
-            account.usable,
-            account.problem,
-        )
-        if place == self._place:
+        if account.place == self._place:
             return
-        self._place = place
+        self._place = account.place
         if self._loading is not None:
             self._loading.cancel()
         status = Status.FAILED if account.problem else Status.IDLE

@@ -73,16 +73,9 @@ class TunnelsService:
         self._unsubscribe = account.state.subscribe(self._account_changed)
 
     def _account_changed(self, account: AccountState) -> None:
-        place = (
-            account.profile,
-            account.region,
-            account.endpoints,
-            account.usable,
-            account.problem,
-        )
-        if place == self._place:
+        if account.place == self._place:
             return
-        self._place = place
+        self._place = account.place
         self._closed.clear()
         for task in (self._loading, self._polling):
             if task is not None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from peerdeck.wiring import Console
 
 _SEARCH_WIDTH: Final = 240
+_TICK_MS: Final = 10_000  # ages of minutes and more, after the first
 _KINDS: Final = {"SINGLE_MASTER": "1:n", "FULL_MESH": "mesh"}
 
 COLUMNS: Final[tuple[Column[Channel], ...]] = (
@@ -79,7 +80,7 @@ class ChannelsPage(Page):
     def __init__(self, console: "Console") -> None:
         super().__init__(console)
         self.model = RowsModel(COLUMNS, lambda channel: channel.arn, self)
-        self.table = DataTable(self.model, sort_by=0)
+        self.table = DataTable(self.model, sort_by=0, tick_ms=_TICK_MS)
         self.table.setObjectName("channels.table")
         self.pane = StatePane(self.table, "channels.pane")
         self.card = ChannelCard()

@@ -5,8 +5,26 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import QByteArray, QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QIcon, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtCore import (
+    QByteArray,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import (
+    QAction,
+    QGuiApplication,
+    QHideEvent,
+    QIcon,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -60,6 +78,7 @@ class DataTable(QTableView):
 
     selected(str): id of the row selected now, "" for none. opened(str): Enter or double click.
     columns_changed(): width, order or sorting of columns; `save_columns` has them.
+    tick_ms: how often what depends on the clock is painted anew while it is seen, 0 for never.
     """
 
     selected = Signal(str)
@@ -67,7 +86,12 @@ class DataTable(QTableView):
     columns_changed = Signal()
 
     def __init__(
-        self, model: RowsModel[Any], *, sort_by: int = -1, descending: bool = False
+        self,
+        model: RowsModel[Any],
+        *,
+        sort_by: int = -1,
+        descending: bool = False,
+        tick_ms: int = 0,
     ) -> None:
         super().__init__()
         self.rows = model
@@ -84,6 +108,9 @@ class DataTable(QTableView):
         model.rowsInserted.connect(self._select_again)
         model.rowsRemoved.connect(self._release_selection)
         theme().changed.connect(self.viewport().update)
+        self.ticking = QTimer(self)
+        self.ticking.setInterval(tick_ms)
+        self.ticking.timeout.connect(model.tick)
 
     def _set_up_view(self) -> None:
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -204,6 +231,16 @@ class DataTable(QTableView):
             self.opened.emit(self._selected)
             return
         super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.ticking.interval():
+            self.rows.tick()
+            self.ticking.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.ticking.stop()
 
     # --- columns ---------------------------------------------------------------------------
 

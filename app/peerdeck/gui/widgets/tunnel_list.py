@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from peerdeck.core.quantities import age_text
@@ -39,7 +38,7 @@ class TunnelList(QWidget):
         self.model: RowsModel[TunnelRow] = RowsModel(
             tunnel_columns(clock), lambda row: row.tunnel.id, self
         )
-        self.table = DataTable(self.model)
+        self.table = DataTable(self.model, tick_ms=_TICK_MS)
         self.table.setObjectName("tunnels.table")
         self.table.add_copy_action("tunnel ID", lambda row: row.tunnel.id, "Ctrl+C")
         self.table.add_copy_action("ARN", lambda row: row.tunnel.arn)
@@ -49,9 +48,6 @@ class TunnelList(QWidget):
         self.filter.setObjectName("tunnels.filter")
         self.filter.setFixedWidth(_SEARCH_WIDTH)
         self.filter.textChanged.connect(self._filter)
-        self.timer = QTimer(self)
-        self.timer.setInterval(_TICK_MS)
-        self.timer.timeout.connect(self.model.tick)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.pane)
@@ -107,11 +103,3 @@ class TunnelList(QWidget):
             self.filter.clear()
         else:
             self.asked.emit(key)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        self.timer.start()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        super().hideEvent(event)
-        self.timer.stop()
