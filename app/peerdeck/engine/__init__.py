@@ -4,7 +4,7 @@
     ice_probe.py       tries one STUN or TURN URI
     signaling.py       one signaling WebSocket; signaling_link.py keeps one open for hours
     viewer.py          `ViewerSession`: joins a channel; peer.py its connection, video_sink.py its
-                       newest frame, stats_sampler.py its figures, pulse.py its life
+                       newest frame, pulse.py its life
     aiortc_adapter/    the one place that touches private parts of aiortc and aioice
     tasks.py           tasks with an owner and a name
 
