@@ -1,6 +1,7 @@
 """Session descriptions: sections, tokens, and what was changed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -164,6 +165,21 @@ def test_a_long_description_is_folded_and_opens_at_once(
     view.tree.setCurrentIndex(view.model.index(1, 0))
     QTest.keyClick(view.tree, Qt.Key.Key_Return)
     assert not view.tree.isExpanded(view.model.index(1, 0))
+
+
+def test_of_a_long_difference_only_what_changed_is_open(view: DescriptionsView) -> None:
+    log = chromium_log()
+    peer = next(iter(log.peers.values()))
+    one = peer.descriptions[0]
+    peer.descriptions[0] = replace(one, before=f"{one.sdp}a=taken-out\r\n")
+    view.show_log(log, peer.id, None)
+    view.choose_look(Look.DIFFERENCE)
+    opened = [view.tree.isExpanded(view.model.index(row, 0)) for row in range(4)]
+    assert opened == [False, False, False, True]
+
+
+def test_a_short_description_is_open(view: DescriptionsView) -> None:
+    assert all(view.tree.isExpanded(view.model.index(row, 0)) for row in range(4))
 
 
 def test_selected_lines_and_whole_descriptions_are_copied(view: DescriptionsView) -> None:

@@ -18,7 +18,7 @@ from peerdeck.gui.models.series import STANDARD_OBJECT
 from peerdeck.gui.widgets.plots import units
 from peerdeck.gui.widgets.plots.chooser import STANDARD_WORDS, Arrangement
 from peerdeck.gui.widgets.plots.collect import Collector
-from peerdeck.gui.widgets.plots.painting import TimeAxis
+from peerdeck.gui.widgets.plots.painting import TimeAxis, Trace
 from peerdeck.gui.widgets.plots.rows import Rows, polygon, stretches, thinned
 from peerdeck.gui.widgets.plots.standard import STANDARD
 from peerdeck.gui.widgets.plots.stretch import ALL, Stretch
@@ -315,6 +315,14 @@ def test_other_times_are_told_since_the_start() -> None:
     axis = TimeAxis(START + 60, START + 360, START + 400, zero=START, relative=False)
     assert [text for _, text in axis.labels(300)][:2] == ["2:00", "3:00"]
     assert axis.moment_text(START + 65.3).startswith("1:05.3 · ")
+
+
+def test_the_cursor_reads_the_nearest_sample() -> None:
+    trace = Trace("x", np.array([0.0, 1.0, 2.0]), np.array([5.0, 6.0, np.nan]), units.PLAIN)
+    found = [trace.at(when) for when in (-9.0, 0.4, 0.6, 1.4)]
+    assert found == [(0.0, 5.0), (0.0, 5.0), (1.0, 6.0), (1.0, 6.0)]
+    assert trace.text_at(9.0) == trace.text_at(None) == "–"
+    assert Trace("y", np.array([]), np.array([]), units.PLAIN).at(1.0) is None
 
 
 # --- the view ----------------------------------------------------------------------------------

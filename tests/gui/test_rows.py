@@ -169,3 +169,26 @@ def test_root_has_rows_and_cells_have_none(model: RowsModel[Thing]) -> None:
     assert model.rowCount(QModelIndex()) == 6
     assert model.rowCount(model.index(0, 0)) == 0
     assert model.data(QModelIndex()) is None
+
+
+@pytest.mark.parametrize("words", ["", "thing", "b", "zz"])
+@pytest.mark.parametrize("sort_by", [-1, 0])
+def test_growing_is_the_same_as_a_whole_snapshot(words: str, sort_by: int) -> None:
+    grown, whole = (RowsModel(COLUMNS, lambda thing: thing.id) for _ in range(2))
+    for model in (grown, whole):
+        model.set_filter(words)
+        model.sort(sort_by)
+        model.set_rows(things("bacd"))
+    grown.grow(2, things("zbyx"))
+    whole.set_rows(things("cdzbyx"))
+    assert names(grown) == names(whole)
+    assert grown.rows == whole.rows
+    assert [grown.place_of(key) for key in "abz"] == [whole.place_of(key) for key in "abz"]
+
+
+def test_growing_announces_what_went_and_what_came(model: RowsModel[Thing]) -> None:
+    heard = Heard(model)
+    model.grow(2, things("xy"))
+    assert heard.events == [("out", 0, 1), ("in", 4, 5)]
+    model.grow(0, ())
+    assert len(heard.events) == 2

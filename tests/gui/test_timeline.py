@@ -158,6 +158,25 @@ def test_the_newest_is_followed_until_one_scrolls_away(
     assert bar.value() == bar.maximum()
 
 
+def test_a_full_history_forgets_its_oldest_row_by_row(view: TimelineView, log: SessionLog) -> None:
+    events = log.peers["master"].events
+    for number in range(EVENTS_KEPT):
+        events.append(Event(START + number, "peer", f"e{number}"))
+    view.refresh()
+    resets: list[int] = []
+    view.events.modelReset.connect(lambda: resets.append(1))
+    events.append(Event(START, "data", "newest"))
+    view.refresh()
+    assert (names(view)[0], names(view)[-1], len(names(view))) == ("e1", "newest", EVENTS_KEPT)
+    view.kind.setCurrentIndex(view.kind.findData("data"))
+    events.append(Event(START, "data", "newer"))
+    events.append(Event(START, "peer", "other"))
+    resets.clear()
+    view.refresh()
+    assert names(view) == ["newest", "newer"]
+    assert not resets
+
+
 def test_nothing_new_is_not_looked_at_again(view: TimelineView) -> None:
     before = view.events.shown
     view.refresh()

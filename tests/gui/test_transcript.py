@@ -10,7 +10,7 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 from tests.gui.session_logs import START, made_log
 
-from peerdeck.core.peer_log import Direction, SessionLog, SignalingEntry
+from peerdeck.core.peer_log import EVENTS_KEPT, Direction, SessionLog, SignalingEntry
 from peerdeck.gui.models.rows import BAR_ROLE
 from peerdeck.gui.models.signaling import full_text, payload_text, signaling_rows
 from peerdeck.gui.widgets.reading import ReadingPane
@@ -118,6 +118,21 @@ def test_a_message_is_copied_whole(view: TranscriptView) -> None:
 def test_the_past_has_fewer_messages(view: TranscriptView, log: SessionLog) -> None:
     view.show_log(log, "master", START + 0.15)
     assert view.model.rowCount() == 3
+
+
+def test_new_messages_are_appended_to_what_is_shown(view: TranscriptView, log: SessionLog) -> None:
+    resets: list[int] = []
+    view.model.modelReset.connect(lambda: resets.append(1))
+    view.search.setText("SDP_OFFER")
+    resets.clear()
+    for number in range(EVENTS_KEPT):
+        log.signaling.append(entry(f"m{number}", 1))
+    log.signaling.append(SignalingEntry(START, Direction.SENT, "GO_AWAY"))
+    view.refresh()
+    assert view.model.rowCount() == EVENTS_KEPT - 1
+    assert view.model.row_at(0).entry.text == "m1"
+    assert view.remark.text() == f"{EVENTS_KEPT - 1} sent, 0 received"
+    assert not resets
 
 
 def test_no_signaling_says_what_will_be_here(view: TranscriptView) -> None:

@@ -5,7 +5,7 @@ from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from peerdeck.core.peer_log import Event, appended
+from peerdeck.core.peer_log import Event, appended, since
 from peerdeck.gui.models.rows import Column
 
 # Kinds in the order in which the filter offers them: word, icon.
@@ -32,13 +32,19 @@ class EventRow:
 
 
 def event_rows(
-    events: MutableSequence[Event], started_at: float, until_s: float | None, kind: str = ""
+    events: MutableSequence[Event],
+    started_at: float,
+    until_s: float | None,
+    kind: str = "",
+    seen: int = 0,
 ) -> list[EventRow]:
-    """Oldest first; until_s: POSIX seconds of the last that is wanted; kind: "" for all."""
-    first = appended(events) - len(events)
+    """Oldest first. until_s: POSIX seconds of the last that is wanted. kind: "" for all. seen: how
+    many there ever were that are not wanted again."""
+    wanted = since(events, seen)
+    first = appended(events) - len(wanted)
     return [
         EventRow(first + place, event, event.at_s - started_at)
-        for place, event in enumerate(events)
+        for place, event in enumerate(wanted)
         if (until_s is None or event.at_s <= until_s) and (not kind or event.kind == kind)
     ]
 

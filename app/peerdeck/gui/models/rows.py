@@ -99,6 +99,32 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
         self._all = tuple(rows)
         self._apply(self._arranged())
 
+    def grow(self, gone: int, rows: Sequence[Row]) -> None:
+        """The first `gone` rows go, `rows` come at the end: cheaper than a whole snapshot."""
+        leaving = {self._id_of(row) for row in self._all[:gone]}
+        self._all = (*self._all[gone:], *rows)
+        if 0 <= self._sort_column < len(self.columns):
+            self._apply(self._arranged())
+            return
+        first = 0
+        while first < len(self._ids) and self._ids[first] in leaving:
+            first += 1
+        if first:
+            self._remove([(0, first - 1)])
+        shown = [row for row in rows if self._matches(row)] if self._words else [*rows]
+        if shown:
+            start = len(self._shown)
+            self.beginInsertRows(QModelIndex(), start, start + len(shown) - 1)
+            self._shown += shown
+            self._ids += [self._id_of(row) for row in shown]
+            self._places = None
+            self.endInsertRows()
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Before the filter, in the order of the snapshot."""
+        return self._all
+
     def set_filter(self, text: str) -> None:
         words = tuple(text.lower().split())
         if words != self._words:

@@ -5,7 +5,7 @@ from collections.abc import MutableSequence
 from dataclasses import dataclass
 from typing import Final
 
-from peerdeck.core.peer_log import Direction, SignalingEntry, appended
+from peerdeck.core.peer_log import Direction, SignalingEntry, appended, since
 from peerdeck.gui.models.events import moment_text, since_text
 from peerdeck.gui.models.rows import Column
 
@@ -36,14 +36,16 @@ def signaling_rows(
     until_s: float | None = None,
     peer: str = "",
     words: str = "",
+    seen: int = 0,
 ) -> list[SignalingRow]:
     """Oldest first. peer: leaves out what is another one's. words: each must occur in it, payload
-    included."""
-    first = appended(entries) - len(entries)
+    included. seen: how many there ever were that are not wanted again."""
+    new = since(entries, seen)
+    first = appended(entries) - len(new)
     wanted = words.lower().split()
     return [
         SignalingRow(first + place, entry, entry.at_s - started_at)
-        for place, entry in enumerate(entries)
+        for place, entry in enumerate(new)
         if (until_s is None or entry.at_s <= until_s)
         and (not peer or entry.peer in {"", peer})
         and (not wanted or _holds(entry, wanted))

@@ -1,12 +1,14 @@
 """The events of a session, and where its join lost time."""
 
+from bisect import bisect_left
+from collections.abc import MutableSequence
 from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from peerdeck.core.peer_log import appended
+from peerdeck.core.peer_log import Event, appended
 from peerdeck.gui.models.events import (
     EVENT_COLUMNS,
     KINDS,
@@ -37,7 +39,7 @@ class TimelineView(LogView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._seen: object = None
+        self._seen: tuple[object, int] | None = None
         self._sized: object = None
         self._folded = False
         self.gantt = Gantt()
@@ -103,15 +105,23 @@ class TimelineView(LogView):
         self.summary.setText(self.gantt.summary if steps else "")
         self.fold.setVisible(bool(steps))
         self._join.setVisible(bool(steps) and not self._folded)
-        events = peer.events if peer is not None else []
-        seen = (id(events), appended(events), self.at_s, self.kind.currentData())
-        if seen == self._seen:
+        self._draw_events(peer.events if peer is not None else [])
+
+    def _draw_events(self, events: MutableSequence[Event]) -> None:
+        """What is new is appended; only another choice is drawn from the beginning."""
+        kind, count = str(self.kind.currentData()), appended(events)
+        choice = (id(events), self.at_s, kind)
+        if (choice, count) == self._seen:
             return
-        self._seen = seen
-        rows = event_rows(
-            events, log.started_at if log else 0.0, self.at_s, str(self.kind.currentData())
-        )
-        self.events.set_rows(rows)
+        started_at = self.log.started_at if self.log is not None else 0.0
+        if self._seen is not None and self._seen[0] == choice and self.at_s is None:
+            rows = event_rows(events, started_at, None, kind, self._seen[1])
+            oldest = count - len(events)
+            gone = bisect_left(self.events.rows, oldest, key=lambda row: row.number)
+            self.events.grow(gone, rows)
+        else:
+            self.events.set_rows(event_rows(events, started_at, self.at_s, kind))
+        self._seen = (choice, count)
         self._show_state(bool(events))
 
     def _draw_again(self) -> None:

@@ -1,5 +1,7 @@
 """What went over the signaling socket, decoded."""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -32,7 +34,7 @@ class TranscriptView(LogView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._seen: object = None
+        self._seen: tuple[object, int] | None = None
         self.model = RowsModel[SignalingRow](SIGNALING_COLUMNS, lambda row: str(row.number), self)
         self.table = GrowingTable(self.model)
         self.table.setProperty("frame", "none")
@@ -75,24 +77,34 @@ class TranscriptView(LogView):
     def draw_log(self) -> None:
         log = self.log
         entries = log.signaling if log is not None else []
-        words = self.search.text()
-        seen = (id(entries), appended(entries), self.at_s, self.peer_id, words)
-        if seen == self._seen:
+        words, count = self.search.text(), appended(entries)
+        choice = (id(entries), self.at_s, self.peer_id, words)
+        if (choice, count) == self._seen:
             return
-        self._seen = seen
+        grows = self._seen is not None and self._seen[0] == choice and self.at_s is None
         rows = signaling_rows(
             entries,
             log.started_at if log is not None else 0.0,
             until_s=self.at_s,
             peer=self.peer_id,
             words=words,
+            seen=self._seen[1] if grows and self._seen is not None else 0,
         )
-        self.model.set_rows(rows)
+        if grows:
+            oldest = count - len(entries)
+            gone = bisect_left(self.model.rows, oldest, key=lambda row: row.number)
+            self.model.grow(gone, rows)
+        else:
+            self.model.set_rows(rows)
+        self._seen = (choice, count)
+        self._say_how_many(self.model.rows)
+        self._show_state(any_entries=bool(entries))
+
+    def _say_how_many(self, rows: Sequence[SignalingRow]) -> None:
         self.table.setColumnHidden(_PEER, not any(row.entry.peer for row in rows))
         sent = sum(row.entry.direction == "sent" and row.entry.size > 0 for row in rows)
         received = sum(row.entry.direction == "received" and row.entry.size > 0 for row in rows)
         self.remark.setText(f"{sent} sent, {received} received" if rows else "")
-        self._show_state(any_entries=bool(entries))
 
     def _show_state(self, *, any_entries: bool) -> None:
         if self.model.rowCount():
