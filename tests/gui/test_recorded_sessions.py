@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 from tests.gui.page_fakes import NOW, FakeRecordings, FakeSessions, recording, session
 from tests.gui.session_logs import START
@@ -20,6 +20,7 @@ from peerdeck.core.errors import UserError
 from peerdeck.core.peer_log import Event
 from peerdeck.core.session import Phase, Recording
 from peerdeck.gui.pages.sessions import SessionsPage
+from peerdeck.gui.widgets.export import ExportDialog
 from peerdeck.gui.widgets.time_slider import TimeSlider, TimeTrack
 
 OnLoop = Callable[[Callable[[], Awaitable[Any]]], Any]
@@ -275,6 +276,21 @@ def test_what_is_chosen_is_exported(
         page.close()
 
     on_loop(body)
+
+
+def test_columns_of_a_table_are_picked_before_its_file(
+    page: SessionsPage, recordings: FakeRecordings
+) -> None:
+    recordings.state.publish((recording(),))
+    page.files._ask_for_csv()
+    dialog = page.findChild(ExportDialog)
+    dialog.search.setText("transport bytes")
+    dialog.model.choose(dialog.model.members)
+    dialog.go.click()
+    files = page.findChild(QFileDialog)
+    assert files.defaultSuffix() == "csv"
+    assert files.isVisible()
+    files.close()
 
 
 # --- compared --------------------------------------------------------------------------------

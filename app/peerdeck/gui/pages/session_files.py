@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, QPoint, QStandardPaths, Signal
+from PySide6.QtCore import QObject, QPoint, QStandardPaths, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
-from peerdeck.core.peer_log import SessionLog
+from peerdeck.core.peer_log import PeerLog, SessionLog
 from peerdeck.core.quantities import bytes_text
+from peerdeck.core.rtc_stats import Member
 from peerdeck.core.session import Recording, Session
 from peerdeck.gui import assets
 from peerdeck.gui.pages.session_pictures import SessionPictures
 from peerdeck.gui.tasks import TaskOwner
 from peerdeck.gui.widgets.buttons import IconButton
+from peerdeck.gui.widgets.export import ExportDialog
 from peerdeck.gui.widgets.notes import InlineNote
 from peerdeck.gui.widgets.record_button import RecordButton
 
@@ -169,7 +171,17 @@ class SessionFiles(QObject):
         self._ask("Export a webrtc-internals dump", ".json", self.export_dump)
 
     def _ask_for_csv(self) -> None:
-        self._ask("Export a table", ".csv", self.export_csv)
+        if self._log is None:
+            return
+        _, log, peer_id = self._log
+        dialog = ExportDialog(log.peers.get(peer_id) or PeerLog(peer_id), self._page)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(
+            lambda members: self._ask(
+                "Export a table", ".csv", lambda path: self.export_csv(path, members)
+            )
+        )
+        dialog.open()
 
     def _ask(self, title: str, suffix: str, export: Callable[[Path], None]) -> None:
         if self._log is None:
@@ -185,18 +197,22 @@ class SessionFiles(QObject):
         if self._log is not None:
             self._tasks.run("export", self._export_dump(self._log[1], path))
 
-    def export_csv(self, path: Path) -> None:
+    def export_csv(self, path: Path, members: Sequence[Member] | None = None) -> None:
+        """members: None for all."""
         if self._log is not None:
             _, log, peer_id = self._log
-            self._tasks.run("export", self._export_csv(log, path, peer_id))
+            self._tasks.run("export", self._export_csv(log, path, peer_id, members))
 
     async def _export_dump(self, log: SessionLog, path: Path) -> None:
         await self._console.recordings.export_internals(log, path)
         self._pictures.tell_kept(f"Exported {path.name}.", path)
 
-    async def _export_csv(self, log: SessionLog, path: Path, peer_id: str) -> None:
+    async def _export_csv(
+        self, log: SessionLog, path: Path, peer_id: str, members: Sequence[Member] | None
+    ) -> None:
         peer = log.peers.get(peer_id)
-        members = peer.table.members() if peer is not None else ()
+        if members is None:
+            members = peer.table.members() if peer is not None else ()
         await self._console.recordings.export_csv(log, path, members, peer_id)
         self._pictures.tell_kept(f"Exported {path.name}.", path)
 
