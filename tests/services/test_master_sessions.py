@@ -184,3 +184,44 @@ async def test_a_master_that_is_left_ends_its_viewers(console, arn):
     session = await reaches(console, viewer, lambda s: s.phase is not Phase.CONNECTED)
     assert session.phase in {Phase.FAILED, Phase.REBUILDING}
     await console.sessions.leave(viewer)
+
+
+STREAM = "arn:aws:kinesisvideo:eu-west-1:111122223333:stream/yard/1700000000000"
+
+
+async def test_a_channel_that_stores_its_media_gets_ours(console, arn, cloud):
+    cloud.state.channels.store_in("eu-west-1", arn, STREAM)
+    master = await online(console, arn)
+    session = await reaches(
+        console,
+        master,
+        lambda s: s.peers and s.peers[0].stats and (s.peers[0].stats.out_frames or 0) > 10,
+    )
+    (peer,) = session.peers
+    assert peer.id == "storage"
+    assert peer.stats.out_codec == "H264"
+    (stored,) = cloud.signaling.storage_sessions(arn)
+    assert stored.frames["audio"] > 0
+    assert stored.frames["video"] > 0
+    await console.sessions.leave(master)
+
+
+async def test_a_storage_peer_that_goes_is_asked_again(console, arn, cloud, monkeypatch):
+    monkeypatch.setattr("peerdeck.engine.storage_peer._FIRST_DELAY_S", 0.05)
+    cloud.state.channels.store_in("eu-west-1", arn, STREAM)
+    master = await online(console, arn)
+    await reaches(console, master, lambda s: s.peers and s.peers[0].state == "connected")
+    (stored,) = cloud.signaling.storage_sessions(arn)
+    stored.end("for the test")
+    await reaches(console, master, lambda s: not s.peers)
+    await reaches(console, master, lambda s: s.peers and s.peers[0].state == "connected")
+    assert cloud.signaling.storage_sessions(arn) != (stored,)
+    await console.sessions.leave(master)
+
+
+async def test_a_channel_that_stores_its_media_wants_both_of_them(console, arn, cloud):
+    cloud.state.channels.store_in("eu-west-1", arn, STREAM)
+    options = JoinOptions(role=Role.MASTER, video=Source.GENERATED)
+    session_id = console.sessions.join(arn, options)
+    session = await reaches(console, session_id, lambda s: s.phase is Phase.FAILED)
+    assert "video and sound" in session.problem.title

@@ -298,7 +298,8 @@ class AwsAccount:
         self._frozen()  # tells missing or broken credentials apart from a strange answer
         there = region_named(region)  # so that later questions for it are answered at once
         session = self._opened()
-        endpoint = endpoint or choice.url or getattr(self.endpoints, _ENDPOINT_FIELD[service])
+        ours = getattr(self.endpoints, _ENDPOINT_FIELD.get(service, ""), "")
+        endpoint = endpoint or choice.url or ours
         if service == "kinesisvideo" and there.fips_only:
             choice = replace(choice, fips=True)  # botocore's rules would name one that is not there
         variant = "" if endpoint else choice.words

@@ -1,14 +1,14 @@
 """Kinesis Video Streams: signaling channels, their endpoints, ICE servers and signed URLs."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from peerdeck.cloud.calls import Account, pages
 from peerdeck.cloud.errors import CloudError, Kind
 from peerdeck.cloud.regions import REGION_NAME, has_fips
-from peerdeck.cloud.shapes import channel, channel_endpoints, field, ice_servers, rows
+from peerdeck.cloud.shapes import channel, channel_endpoints, field, ice_servers, rows, strange
 from peerdeck.cloud.signing import sign_websocket
 from peerdeck.core.channel import CHANNEL_ARN, CLIENT_ID, Channel, ChannelEndpoints, Role
 from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice
@@ -62,18 +62,7 @@ class KinesisVideo:
 
         WEBRTC is not asked for: where ingestion is not configured, that is an error.
         """
-        operation = "GetSignalingChannelEndpoint"
-        answer = await self._call(
-            operation,
-            {
-                "ChannelARN": CHANNEL_ARN.check(arn),
-                "SingleMasterChannelEndpointConfiguration": {
-                    "Protocols": ["WSS", "HTTPS"],
-                    "Role": role.value,
-                },
-            },
-        )
-        found = channel_endpoints(operation, answer)
+        found = await self._ask_endpoints(arn, role, ("WSS", "HTTPS"))
         self._endpoints[arn, role] = found
         self._endpoints.move_to_end((arn, role))
         if len(self._endpoints) > MAX_ENDPOINTS:
@@ -107,6 +96,31 @@ class KinesisVideo:
         )
         return ice_servers(operation, answer, self._account.clock())
 
+    async def stores_media(self, arn: str) -> bool:
+        """DescribeMediaStorageConfiguration: is the channel for ingestion (and viewers refused)?"""
+        operation = "DescribeMediaStorageConfiguration"
+        answer = await self._call(operation, {"ChannelARN": CHANNEL_ARN.check(arn)})
+        configuration = field(operation, answer, "MediaStorageConfiguration", dict)
+        return configuration.get("Status") == "ENABLED"
+
+    async def join_storage_session(self, arn: str) -> None:
+        """JoinStorageSession: the storage peer will offer to the channel's master.
+
+        On the channel's WEBRTC endpoint, which only a channel that stores its media has.
+        """
+        operation = "JoinStorageSession"
+        found = await self._ask_endpoints(arn, Role.MASTER, ("WSS", "HTTPS", "WEBRTC"))
+        if not found.webrtc:
+            raise strange(operation, "The channel's answer lacks its WEBRTC endpoint.")
+        await self._account.call(
+            "kinesis-video-webrtc-storage",
+            self.region,
+            operation,
+            {"channelArn": arn},
+            endpoint=found.webrtc,
+            attempts=1,
+        )
+
     def stun_server(self) -> IceServer:
         """The region's STUN server, without credentials. May block once, see AwsAccount.region."""
         uri = self._account.endpoints.stun
@@ -135,6 +149,20 @@ class KinesisVideo:
             region=self.region,
             now=datetime.fromtimestamp(now, UTC),
         )
+
+    async def _ask_endpoints(
+        self, arn: str, role: Role, protocols: Sequence[str]
+    ) -> ChannelEndpoints:
+        operation = "GetSignalingChannelEndpoint"
+        wanted = {"Protocols": list(protocols), "Role": role.value}
+        answer = await self._call(
+            operation,
+            {
+                "ChannelARN": CHANNEL_ARN.check(arn),
+                "SingleMasterChannelEndpointConfiguration": wanted,
+            },
+        )
+        return channel_endpoints(operation, answer)
 
     async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """On the control plane that was chosen; tells where a region seems to have none such."""

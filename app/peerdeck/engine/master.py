@@ -10,9 +10,9 @@ from typing import Any
 from peerdeck.core.ice import IceServer
 from peerdeck.core.join import JoinOptions
 from peerdeck.core.peer_log import PeerLog, SessionLog
-from peerdeck.core.session import Step
+from peerdeck.core.session import OWN_PICTURE, Step
 from peerdeck.core.stats import PeerStats, Picture
-from peerdeck.engine.errors import MediaUnusable, ThrownOut
+from peerdeck.engine.errors import MediaUnusable, PeerError, ThrownOut
 from peerdeck.engine.fresh_ice import FreshIce
 from peerdeck.engine.ice_servers import check_forced, chosen
 from peerdeck.engine.media.sources import MediaSources
@@ -21,6 +21,7 @@ from peerdeck.engine.pulse import LOST_AFTER_S
 from peerdeck.engine.send_rate import SendRate
 from peerdeck.engine.signaling_diary import SignalingDiary
 from peerdeck.engine.signaling_link import SignalingLink, SocketEnd
+from peerdeck.engine.storage_peer import STORAGE, StoragePeer
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.visitor import CONNECT_TIMEOUT_S, Visitor, VisitorEvents
 from peerdeck.engine.visitors import MAX_VIEWERS, VisitEvents, Visitors
@@ -32,7 +33,6 @@ from peerdeck.protocol.signaling import (
     read_description,
 )
 
-STORAGE = "storage"  # who offers without a client id: the peer that stores a channel's media
 _UNHEARD = VisitEvents()
 _SOON_S = 60.0
 # Close codes of a service in trouble of its own (RFC 6455 §7.4.1), and 1006: there was none.
@@ -45,7 +45,8 @@ class MasterSession:
     open_signaling: returns a freshly signed WSS URL. fetch_ice: fresh ICE servers, best first.
     options.role is MASTER. log: filled as things happen. sources: what every viewer gets; the
     session closes them. events.changed is told of steps and signaling, too. steps count from
-    `started` on `clock`; wall_clock: POSIX seconds, for the log.
+    `started` on `clock`; wall_clock: POSIX seconds, for the log. join_storage: to be set before
+    `run()` where the channel stores its media; asks the storage peer to offer.
     """
 
     # As a viewer's session has them. A viewer that lost its path comes again by itself.
@@ -72,6 +73,7 @@ class MasterSession:
     ) -> None:
         self.log = log
         self.steps: tuple[Step, ...] = ()
+        self.join_storage: Callable[[], Awaitable[None]] | None = None
         self.connected = False  # with the channel: the master is online
         self._options, self._sources, self._tls = options, sources, tls
         self._events = events
@@ -81,9 +83,10 @@ class MasterSession:
         self._tasks = TaskSet("master")
         self._rate = SendRate(clock)
         self._ice = FreshIce(fetch_ice, wall_clock)
+        self._storage: StoragePeer | None = None
         self._visitors = Visitors(
             log,
-            events,
+            VisitEvents(self._visited, events.changed),
             make=self._visitor,
             clock=wall_clock,
             max_viewers=max_viewers,
@@ -146,7 +149,11 @@ class MasterSession:
         self._visitors.dismiss(peer_id)
 
     def watch_frames(self, on_frame: Callable[[], None] | None, peer_id: str = "") -> None:
-        """After each frame of a viewer; "" for any of them."""
+        """After each frame of a viewer; "" for any of them, OWN_PICTURE for what we send."""
+        if peer_id == OWN_PICTURE:
+            if self._sources is not None:
+                self._sources.watch_picture(on_frame)
+            return
         self._visitors.watch_frames(on_frame, peer_id)
 
     def watch_sound(self, on_sound: Callable[[bytes], None] | None, peer_id: str = "") -> None:
@@ -191,7 +198,10 @@ class MasterSession:
         return self._visitors.sample()
 
     def picture(self, width: int, height: int, peer_id: str = "") -> Picture | None:
-        """What a viewer sends; of the first that sends any where none is named."""
+        """What a viewer sends, of the first that sends any where none is named; or OWN_PICTURE,
+        while that is watched."""
+        if peer_id == OWN_PICTURE:
+            return None if self._sources is None else self._sources.picture(width, height)
         return self._visitors.picture(width, height, peer_id)
 
     # -- serving ---------------------------------------------------------------------------------
@@ -203,6 +213,9 @@ class MasterSession:
         self.connected = True
         self.reach("Signaling open")
         self._start("ice", self._ice.keep_fresh())
+        if self.join_storage is not None:
+            self._storage = StoragePeer(self.join_storage, self._storage_failed)
+            self._start("storage", self._storage.keep_joined())
         await self._link.run()
 
     async def _first_ice(self) -> None:
@@ -257,6 +270,15 @@ class MasterSession:
             self._visitors.status(message.status)
         elif message.kind is Kind.RECONNECT_ICE_SERVER:
             self._ice.renew()
+
+    def _visited(self, name: str, what: str, why: PeerError | None) -> None:
+        if self._storage is not None and name == STORAGE:
+            self._storage.visited(what)
+        self._events.visited(name, what, why)
+
+    def _storage_failed(self, why: str) -> None:
+        self._visitors.tell(STORAGE, "session", "storage did not join", why, "bad")
+        self._events.changed()
 
     def _dropped(self, end: SocketEnd) -> None:
         """Raises ThrownOut: the newest master wins, and fighting would throw viewers about.

@@ -108,6 +108,11 @@ class ViewerEngine:
             limits=Limits(answer_s=ANSWER_TIMEOUT_S),
         )
 
+    async def check(self) -> None:
+        """Before joining: can what is to be sent be read? Raises MediaUnusable."""
+        if self.sources is not None:
+            await self.sources.check()
+
     async def _open_signaling(self, client_id: str) -> str:
         joining = self._joining
         endpoints = await joining.access.endpoints(joining.client, joining.arn, Role.VIEWER)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from peerdeck.cloud.errors import CloudError
 from peerdeck.core.channel import Role
+from peerdeck.core.errors import UserError
 from peerdeck.core.ice import IceServer
 from peerdeck.core.join import PathPolicy, Source
 from peerdeck.services.engines import Joining
@@ -40,6 +41,25 @@ class MasterEngine:
         self._asked = False
         self.sources = self._sources()
         self.session = self._make()
+
+    async def check(self) -> None:
+        """Before joining: can what is to be sent be read, and does the channel want it?
+
+        Raises MediaUnusable, UserError.
+        """
+        if self.sources is not None:
+            await self.sources.check()
+        joining, options = self._joining, self._joining.options
+        # Whoever may not ask, or asks a server that does not know, joins an ordinary channel.
+        with contextlib.suppress(CloudError):
+            if await joining.client.stores_media(joining.arn):
+                self.session.join_storage = self._join_storage
+        stores = self.session.join_storage is not None
+        if stores and Source.NONE in {options.video, options.audio}:
+            raise UserError(
+                f"{joining.name} stores its media, so its master must send video and sound.",
+                "Choose both in the join options, or switch media storage off for the channel.",
+            )
 
     async def keep_fresh(self) -> None:
         """Tries the ICE servers for viewers to come; the session renews them by itself."""
@@ -91,6 +111,9 @@ class MasterEngine:
         self._asked = True
         servers = await access.ice_servers(joining.client, joining.arn, Role.MASTER)
         return access.best_first(servers)
+
+    async def _join_storage(self) -> None:
+        await self._joining.client.join_storage_session(self._joining.arn)
 
     def _visited(self, client_id: str, what: str, why: "PeerError | None") -> None:
         words = _VISITS.get(what)

@@ -163,16 +163,19 @@ class SessionsService:
 
     async def _stay(self, live: LiveSession, started: float) -> None:
         """Joins, and stays until the session is over."""
-        engine = self._engine(await self._joining(live, started))
+        joining = await self._joining(live, started)
+        engine = self._engine(joining)
         live.serve(engine.session)
         beside = [
             self._tasks.start(f"{live.session.id} sampling", live.sample()),
             self._tasks.start(f"{live.session.id} ice", engine.keep_fresh()),
         ]
         try:
-            if engine.sources is not None:
-                await engine.sources.check()
+            await engine.check()
             await engine.session.run()
+        except Exception:
+            self._access.forget(joining.client, joining.arn, endpoints=True)  # they may be why
+            raise
         finally:
             for task in beside:
                 task.cancel()
