@@ -17,7 +17,7 @@ from peerdeck.core.channel import Role
 from peerdeck.core.errors import UserError
 from peerdeck.core.join import JoinOptions, Source
 from peerdeck.core.peer_log import PeerLog
-from peerdeck.core.session import Peer, Phase, Session
+from peerdeck.core.session import OWN_PICTURE, Peer, Phase, Session
 from peerdeck.gui.pages.sessions import SessionsPage
 
 OnLoop = Callable[[Callable[[], Awaitable[Any]]], Any]
@@ -390,11 +390,11 @@ def test_picture_of_a_viewer_that_sends_one_can_be_chosen(
     page: SessionsPage, sessions: FakeSessions
 ) -> None:
     sessions.set(master("ada", picture=True))
-    assert sessions.watched_peers["id-gate"] == ""
+    assert sessions.watched_peers["id-gate"] == OWN_PICTURE
     click(page, "sessions.side.theirs")
     assert sessions.watched_peers["id-gate"] == "ada"
     sessions.set(master("ada"))
-    assert sessions.watched_peers["id-gate"] == "", "it stopped sending"
+    assert sessions.watched_peers["id-gate"] == OWN_PICTURE, "it stopped sending"
     assert not page.stage.strip.side.isVisible()
 
 

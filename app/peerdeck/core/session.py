@@ -7,6 +7,9 @@ from peerdeck.core.errors import UserError
 from peerdeck.core.join import JoinOptions
 from peerdeck.core.stats import PeerStats
 
+# Whose picture: a master's own, where a client id would say a viewer's; no client id looks so.
+OWN_PICTURE = "(ours)"
+
 
 class Phase(StrEnum):
     JOINING = "joining"

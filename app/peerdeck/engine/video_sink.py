@@ -33,10 +33,14 @@ class VideoSink:
             except MediaStreamError:
                 return
             if isinstance(frame, VideoFrame):
-                self._frame = frame
-                self.width, self.height = frame.width, frame.height
-                self.frames += 1
-                self._on_frame()
+                self.show(frame)
+
+    def show(self, frame: VideoFrame) -> None:
+        """From now on the newest."""
+        self._frame = frame
+        self.width, self.height = frame.width, frame.height
+        self.frames += 1
+        self._on_frame()
 
     def picture(self, width: int, height: int) -> Picture | None:
         """Fits inside width×height pixels, aspect kept, at even sizes.

@@ -298,3 +298,33 @@ def test_any_picture_becomes_encodable():
         assert frame.width % 2 == frame.height % 2 == 0
         assert frame.width <= encoding.MAX_WIDTH
         assert frame.height <= encoding.MAX_HEIGHT
+
+
+async def test_what_is_sent_can_be_seen_before_anybody_watches_it():
+    sources = MediaSources(video=Source.GENERATED, name="gate")
+    seen = asyncio.Event()
+    sources.watch_picture(seen.set)
+    async with asyncio.timeout(10):
+        await seen.wait()
+    picture = sources.picture(320, 180)
+    assert (picture.width, picture.height) == (320, 180)
+    assert sources.feeds["video"].readers == 1
+    sources.watch_picture(None)
+    assert sources.feeds["video"].readers == 0
+    assert sources.picture(320, 180) is None
+    await sources.aclose()
+    assert not sources.feeds["video"].running
+
+
+async def test_a_preview_encodes_nothing(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("a preview is encoded")
+
+    monkeypatch.setattr(encoding.SharedEncoder, "encode", never)
+    sources = MediaSources(video=Source.GENERATED, name="gate")
+    seen = asyncio.Event()
+    sources.watch_picture(seen.set)
+    async with asyncio.timeout(10):
+        await seen.wait()
+    await sources.aclose()
+    assert sources.problems == {}

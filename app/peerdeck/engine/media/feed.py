@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
+from av import AudioFrame, VideoFrame
 from av.packet import Packet
 
 from peerdeck.engine.errors import MediaUnusable
@@ -21,9 +21,10 @@ from peerdeck.engine.media.readers import AudioReader, VideoReader
 from peerdeck.engine.media.tone import CHUNK, RATE
 
 _log = logging.getLogger(__name__)
-Item: TypeAlias = "VideoPacket | bytes"
+Item: TypeAlias = "VideoPacket | VideoFrame | bytes"
 Items: TypeAlias = Mapping[str, Sequence[Item]]  # by codec
 
+RAW = "raw"  # as it comes, not encoded
 _QUEUE = 60  # two seconds of video, one of sound
 _CLOSE_S = 2.0
 _LOSS_INTERVAL_S = 0.5  # packets are shared: one viewer's bad path must not cost the others
@@ -100,8 +101,8 @@ class FeedTrack(MediaStreamTrack):
         self._queue.put_nowait(None)
 
     def _packed(self, item: Item) -> "VideoPacket | AudioFrame":
-        if isinstance(item, bytes):
-            raise TypeError("sound is an AudioTrack's")
+        if isinstance(item, bytes | VideoFrame):
+            raise TypeError("sound is an AudioTrack's, a raw picture a Preview's")
         return item
 
 
@@ -119,6 +120,23 @@ class AudioTrack(FeedTrack):
         frame.pts = self._samples
         self._samples += CHUNK
         return frame
+
+
+class Preview(FeedTrack):
+    """What is sent, as its sender sees it: every frame goes to `on_frame` at once, none waits."""
+
+    def __init__(self, feed: "Feed", on_frame: Callable[[VideoFrame], None]) -> None:
+        super().__init__(feed, lambda: RAW)
+        self.codec = RAW
+        self._on_frame = on_frame
+
+    def begin(self) -> None:
+        """Until `stop()`."""
+        self._feed.begin(self)
+
+    def offer(self, item: Item) -> None:
+        if isinstance(item, VideoFrame):
+            self._on_frame(item)
 
 
 class Feed(ABC):
@@ -275,8 +293,12 @@ class VideoFeed(Feed):
             while not stop.is_set():
                 due_s, raw = reader.read(self._playhead.position_s)
                 self._pause(stop, due_s)
-                frame, made = encodable(raw), {}
+                frame = encodable(raw)
+                made: dict[str, Sequence[Item]] = {}
                 for codec in self._codecs:
+                    if codec == RAW:
+                        made[RAW] = (frame,)
+                        continue
                     encoder = encoders.setdefault(codec, SharedEncoder(codec, reader.fps))
                     packets, key = encoder.encode(
                         frame,

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from aiortc import RTCRtpTransceiver
 
 from peerdeck.core.join import JoinOptions, Source
+from peerdeck.core.stats import Picture
 from peerdeck.engine.aiortc_adapter.sending import send_codec, watch_losses
 from peerdeck.engine.errors import MediaUnusable
 from peerdeck.engine.media.devices import Camera, Microphone, device_named
-from peerdeck.engine.media.feed import AudioFeed, Feed, Playhead, VideoFeed
+from peerdeck.engine.media.feed import AudioFeed, Feed, Playhead, Preview, VideoFeed
 from peerdeck.engine.media.files import AudioFile, VideoFile, check_file
 from peerdeck.engine.media.picture import FPS, HEIGHT, WIDTH, GeneratedPicture
 from peerdeck.engine.media.readers import PictureReader, ToneReader
+from peerdeck.engine.video_sink import VideoSink
 
 
 class MediaSources:
@@ -45,6 +47,8 @@ class MediaSources:
         self._wall_clock = wall_clock
         self._playhead = Playhead()
         self._feeds: dict[str, Feed] = {}
+        self._preview: Preview | None = None
+        self._sink = VideoSink(lambda: None)
         if video is not Source.NONE:
             self._feeds["video"] = VideoFeed(
                 "video", self._open_video, self._playhead, lambda e: self._ended("video", e)
@@ -80,6 +84,26 @@ class MediaSources:
         """kind: "video" or "audio"."""
         return kind in self._feeds
 
+    def watch_picture(self, on_frame: Callable[[], None] | None) -> None:
+        """Calls `on_frame` after each frame that is sent, or would be; None ends it.
+
+        While it is watched the picture runs, also when no peer reads it.
+        """
+        if self._preview is not None:
+            self._preview.stop()
+            self._preview = None
+        feed = self._feeds.get("video")
+        if on_frame is None or feed is None:
+            self._sink.clear()
+            return
+        self._sink = VideoSink(on_frame)
+        self._preview = Preview(feed, self._sink.show)
+        self._preview.begin()
+
+    def picture(self, width: int, height: int) -> Picture | None:
+        """The newest frame while it is watched, scaled to fit."""
+        return self._sink.picture(width, height)
+
     async def check(self) -> None:
         """Before joining: can the files be read, are the devices there? Raises MediaUnusable."""
         await asyncio.to_thread(self._check)
@@ -100,6 +124,7 @@ class MediaSources:
 
     async def aclose(self) -> None:
         """Idempotent; at most 2 s."""
+        self.watch_picture(None)
         await asyncio.gather(*(feed.aclose() for feed in self._feeds.values()))
 
     def _check(self) -> None:

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.channel import Role
+from peerdeck.core.join import Source
+from peerdeck.core.session import OWN_PICTURE, Phase, Session
 
 PHASES: Final = {
     Phase.JOINING: ("Joining…", "info"),
@@ -16,7 +18,16 @@ OVER: Final = frozenset({Phase.LEFT, Phase.FAILED})
 
 
 def has_picture(session: Session) -> bool:
-    """Whether frames came; a channel without video is watched by its data channel."""
+    """Whether frames came; a channel without video is watched by its data channel. A master sees
+    what it sends from the moment it is there."""
+    options = session.options
+    if options.role is Role.MASTER and options.video is not Source.NONE:
+        return session.phase is not Phase.JOINING
     return any(step.name == "First frame" for step in session.steps) or any(
         peer.has_picture for peer in session.peers
     )
+
+
+def whose_picture(session: Session) -> str:
+    """Whom to ask for a picture of the session: a master for its own."""
+    return OWN_PICTURE if session.options.role is Role.MASTER else ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, Signal
 
 from peerdeck.core.channel import Role
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.session import OWN_PICTURE, Phase, Session
 from peerdeck.gui.models.glances import Glances
 from peerdeck.gui.models.phases import OVER
 from peerdeck.gui.pages.session_data import DataSending
@@ -127,8 +127,10 @@ class LiveSession(QObject):
         session = self.session
         if session is None:
             return
-        ours = session.options.role is Role.VIEWER or self._desk.stage.strip.side.key == OURS
-        place = (session.id, "" if ours else self._peer_id)
+        place = (session.id, "")
+        if session.options.role is Role.MASTER:
+            ours = self._desk.stage.strip.side.key == OURS
+            place = (session.id, OWN_PICTURE if ours else self._peer_id)
         if place != self._pictures.place:
             self._desk.stage.video.set_source(self._pictures.source_of(place))
         self._pictures.show_place(place, self._title)

@@ -137,7 +137,7 @@ class SessionPictures(QObject):
 
         def write() -> bool:
             folder.mkdir(parents=True, exist_ok=True)
-            return image.save(str(path), b"PNG")  # type: ignore[call-overload, no-any-return, unused-ignore]
+            return image.save(str(path))
 
         try:
             written = await asyncio.to_thread(write)

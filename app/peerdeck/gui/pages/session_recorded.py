@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BUDGET: Final = 12  # figures derived in a turn of the loop
 _FACTS: Final = 4
+_FACT_LENGTH: Final = 40  # longer ones are read elsewhere
 
 
 class RecordedSession(QObject):
@@ -104,8 +105,8 @@ class RecordedSession(QObject):
         if latest is not None:
             figures.show_sent(not latest.width and latest.out_packets > 0)
         figures.show_samples(history, latest)
-        facts = list(self.recording.log.facts.items())[:_FACTS]
-        words = " · ".join(f"{key} {value}" for key, value in facts if value)
+        facts = [f for f in self.recording.log.facts.items() if 2 < len(f[1]) <= _FACT_LENGTH]
+        words = " · ".join(f"{key} {value}" for key, value in facts[:_FACTS])
         self._desk.stage.show_recording(latest, words)
         if glances is not None and len(history) < glances.wanted(self.at_s, SPARK_SAMPLES):
             self._filling.start()

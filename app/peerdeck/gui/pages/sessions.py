@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.session import Phase, Session
-from peerdeck.gui.models.phases import OVER, PHASES
+from peerdeck.gui.models.phases import OVER, PHASES, whose_picture
 from peerdeck.gui.models.session_titles import SessionTitles
 from peerdeck.gui.pages.base import Page
 from peerdeck.gui.pages.session_data import DataSending
@@ -207,7 +207,7 @@ class SessionsPage(Page):
     # --- whose frames are wanted -----------------------------------------------------------
 
     def _source(self, session: Session) -> PictureSource:
-        return self.pictures.source_of((session.id, ""))
+        return self.pictures.source_of((session.id, whose_picture(session)))
 
     def _watch(self) -> None:
         """Frames are announced only to what can be seen."""
@@ -216,7 +216,8 @@ class SessionsPage(Page):
             wanted[self.pictures.place] = self.pictures.full_view.frame_arrived
         elif self.mode == GRID and self.isVisible():
             for session_id, view in self.grid.in_sight().items():
-                wanted[session_id, ""] = view.frame_arrived
+                if (session := self._session(session_id)) is not None:
+                    wanted[session_id, whose_picture(session)] = view.frame_arrived
         elif self.live.session is not None and self.stage.video.isVisible():
             wanted[self.pictures.place] = self.stage.video.frame_arrived
         self.watched.show(wanted)

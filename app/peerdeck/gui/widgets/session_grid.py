@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
+from peerdeck.core.channel import Role
 from peerdeck.core.quantities import bitrate_text
 from peerdeck.core.session import Phase, Session
 from peerdeck.gui.models.phases import PHASES, has_picture
@@ -27,16 +28,30 @@ def columns_for(count: int) -> int:
 
 def figures_text(session: Session) -> str:
     """ "relay/udp · 30 fps · 1.9 Mbps", as far as it is known."""
+    if session.options.role is Role.MASTER:
+        return _sent_text(session)
     stats = session.stats
-    sent = stats is not None and not stats.width and stats.out_fps is not None
     if stats is None:
         return ""
-    fps = stats.out_fps if sent else stats.fps
-    rate = stats.bitrate_out_bps if sent else stats.bitrate_in_bps
+    fps, rate = stats.fps, stats.bitrate_in_bps
     parts = (
         stats.pair.path if stats.pair else "",
         "" if fps is None else f"{fps:.0f} fps",
         "" if rate is None else bitrate_text(rate),
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def _sent_text(session: Session) -> str:
+    """ "2 viewers · 30 fps · 1.9 Mbps" of a master, to all of them together."""
+    known = [peer.stats for peer in session.peers if peer.stats is not None]
+    fps = [stats.out_fps for stats in known if stats.out_fps is not None]
+    rates = [stats.bitrate_out_bps for stats in known if stats.bitrate_out_bps is not None]
+    count = len(session.peers)
+    parts = (
+        f"{count} viewer{'' if count == 1 else 's'}" if count else "waiting for viewers",
+        f"{max(fps):.0f} fps" if fps else "",
+        bitrate_text(sum(rates)) if rates else "",
     )
     return " · ".join(part for part in parts if part)
 

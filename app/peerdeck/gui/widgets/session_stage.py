@@ -8,7 +8,6 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.channel import Role
-from peerdeck.core.join import Source
 from peerdeck.core.quantities import countdown_text
 from peerdeck.core.session import Phase, Session
 from peerdeck.core.stats import PeerStats
@@ -79,7 +78,7 @@ class SessionStage(QFrame):
     def show_session(self, session: Session, stats: PeerStats | None, lost_at: float = 0.0) -> None:
         """lost_at: POSIX seconds since when its path is lost, while it is being rebuilt."""
         self.strip.show_session(session, stats)
-        seen = self._has_picture(session)
+        seen = has_picture(session)
         live = session.phase not in OVER
         heard = live and session.options.receive_audio and session.options.role is Role.VIEWER
         self.strip.controls.show()
@@ -92,13 +91,6 @@ class SessionStage(QFrame):
             self._stack.setCurrentWidget(self._joining)
         else:
             self._stack.setCurrentWidget(self.video)
-
-    @staticmethod
-    def _has_picture(session: Session) -> bool:
-        """A master sees what it sends from the moment it is there."""
-        options = session.options
-        sends = options.role is Role.MASTER and options.video is not Source.NONE
-        return has_picture(session) or (sends and session.phase is not Phase.JOINING)
 
     def show_recording(self, stats: PeerStats | None, facts: str) -> None:
         self._ticking.stop()
