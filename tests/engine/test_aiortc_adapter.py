@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import time
+from asyncio.selector_events import _SelectorDatagramTransport
 from importlib.metadata import version
 
 import aioice.ice
@@ -67,6 +68,7 @@ async def test_every_private_attribute_exists(peer):
         "RtpRouter": dtls._rtp_router,
         "RTCSctpTransport": peer.sctp,
         "StunProtocol": protocol,
+        "_SelectorDatagramTransport": _SelectorDatagramTransport,
         "StreamStatistics": statistics,
         "RTCRtpTransceiver": transceiver,
         "Connection": gatherer._connection,

@@ -72,6 +72,23 @@ async def test_samples_of_sound_are_counted_with_the_time_they_waited():
         assert "concealedSamples" not in got
 
 
+async def test_sound_that_nobody_hears_is_counted_but_not_decoded():
+    async with paired(camera_and_microphone()) as (viewer, _):
+        viewer.internals.hear(False)
+        await viewer.seen(
+            lambda r: any(m.get("totalSamplesReceived", 0) > 4800 for _, m in r.of("inbound-rtp"))
+        )
+        got = viewer.one("inbound-rtp", kind="audio")
+        assert viewer.sounds == 0
+        assert "decoderImplementation" not in got
+        assert got["totalSamplesReceived"] % 960 == 0
+        assert got["totalSamplesDuration"] == got["totalSamplesReceived"] / 48_000
+        assert 0.04 < got["jitterBufferDelay"] / got["jitterBufferEmittedCount"] < 0.2
+        viewer.internals.hear(True)
+        await viewer.until(lambda: viewer.sounds >= 3)
+        assert viewer.one("inbound-rtp", kind="audio")["decoderImplementation"] == "libopus"
+
+
 async def test_each_end_tells_what_the_other_reports():
     async with paired([Picture()]) as (viewer, camera):
         await viewer.seen(lambda report: any(report.of("remote-outbound-rtp")))

@@ -215,6 +215,7 @@ class Peer:
     def _begin(self) -> None:
         """Between the sections and the first packet."""
         internals = self.internals = PeerInternals(self._connection)
+        internals.hear(self._sound.on_sound is not None)
         self._candidates.begin(internals, self._servers, self._rules, self._candidate_found)
         dtls = internals.dtls
         dtls.on("statechange", lambda: self._diary.state("dtlsstatechange", dtls.state))
@@ -245,6 +246,8 @@ class Peer:
     @on_sound.setter
     def on_sound(self, heard: Callable[[bytes], None] | None) -> None:
         self._sound.on_sound = heard
+        if self.internals is not None:
+            self.internals.hear(heard is not None)
 
     def picture(self, width: int, height: int) -> Picture | None:
         """The newest frame, fitted into width×height pixels; the same while nothing is new."""

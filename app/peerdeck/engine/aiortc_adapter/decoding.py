@@ -17,6 +17,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from peerdeck.engine.aiortc_adapter.inbound import Inbound, MeasuredFrame
 
 _log = logging.getLogger(__name__)
+_LONGEST_S = 0.12  # a frame of Opus; what is longer is a pause of the sender
 _Task = tuple[RTCRtpCodecParameters, MeasuredFrame]
 
 
@@ -26,6 +27,8 @@ class Decoding:
     aiortc's thread asks it for work and gets none but the end: what there is to do is done within
     `get()`, by aiortc's decoders, so that it can be timed, and decoded frames reach the loop by one
     callback instead of a task each. Every attribute of a stream has one thread that writes it.
+
+    wanted: False lets sound go undecoded; its samples are counted by their timestamps then.
     """
 
     def __init__(self, receiver: RTCRtpReceiver, loop: asyncio.AbstractEventLoop) -> None:
@@ -34,10 +37,16 @@ class Decoding:
         self._loop = loop
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._ending = False
+        self.wanted = True
+        self._passed: int | None = None  # timestamp of the last frame that was let go
         self._codec = ""
         self._decoder: Decoder | None = None
 
     def put(self, task: _Task | None) -> None:
+        if task is not None and not self.wanted:
+            self._pass(*task)
+            return
+        self._passed = None
         self._ending = self._ending or task is None
         self._tasks.put(task)
 
@@ -66,6 +75,18 @@ class Decoding:
         for frame in frames:
             _measure(stream, frame, encoded, now)
             self._hand_over(frame)
+
+    def _pass(self, codec: RTCRtpCodecParameters, encoded: MeasuredFrame) -> None:
+        before, self._passed = self._passed, encoded.timestamp
+        # The clock of G.722 ticks at half its rate, by mistake (RFC 3551 §4.5.2).
+        scale = 2 if codec.name == "G722" else 1
+        samples = scale * (encoded.timestamp - before) if before is not None else 0
+        stream = encoded.stream
+        if 0 < samples <= _LONGEST_S * codec.clockRate * scale:
+            stream.samples += samples
+            stream.sample_rate = codec.clockRate * scale
+            stream.emitted += samples
+            stream.waited_s += encoded.waited_s * samples
 
     def _hand_over(self, frame: Any) -> None:
         track = self._receiver._track

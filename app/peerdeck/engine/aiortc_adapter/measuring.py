@@ -43,6 +43,8 @@ class Measuring:
         self._reports = Reports(self._inbound, self._outbound)
         self._channels = Channels()
         self._watched: set[RTCRtpTransceiver] = set()
+        self._sounds: list[Decoding] = []
+        self._hears = True
         self._watch_transport(dtls)
         self._watch_parts()
 
@@ -59,6 +61,12 @@ class Measuring:
             yield from streams.received(transceiver, self._inbound)
             yield from streams.sent(transceiver, self._outbound)
         yield from self._channels.objects()
+
+    def hear(self, wanted: bool) -> None:
+        """Whether sound is decoded, and reaches its track."""
+        self._hears = wanted
+        for decoding in self._sounds:
+            decoding.wanted = wanted
 
     async def aclose(self) -> None:
         """Idempotent."""
@@ -110,7 +118,10 @@ class Measuring:
         for transceiver in self._connection.getTransceivers():
             if transceiver not in self._watched:
                 self._watched.add(transceiver)
-                _watch_receiver(transceiver.receiver, self._inbound)
+                decoding = _watch_receiver(transceiver.receiver, self._inbound)
+                if decoding is not None and transceiver.kind == "audio":
+                    self._sounds.append(decoding)
+                    decoding.wanted = self._hears
                 watch_sender(transceiver.sender, self._outbound[transceiver.sender._ssrc])
         self._channels.watch(self._connection.sctp)
 
@@ -165,9 +176,10 @@ class _Probe:
             self.answer.set_result(perf_counter() - self.started[message.transaction_id])
 
 
-def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> None:
+def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> Decoding | None:
+    """None where it is too late for that."""
     if receiver._RTCRtpReceiver__started:  # type: ignore[attr-defined]
-        return
+        return None
     codecs = receiver._RTCRtpReceiver__codecs  # type: ignore[attr-defined]
 
     def starts(packet: RtpPacket) -> bool:
@@ -179,3 +191,4 @@ def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> None:
     receiver._RTCRtpReceiver__jitter_buffer = buffer  # type: ignore[attr-defined]
     decoding = Decoding(receiver, asyncio.get_running_loop())
     receiver._RTCRtpReceiver__decoder_queue = decoding  # type: ignore[attr-defined]
+    return decoding

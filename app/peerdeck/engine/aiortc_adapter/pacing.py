@@ -37,7 +37,7 @@ class Pacing:
         ice = self._ice
         ice.connect = self.connect  # type: ignore[method-assign]
         ice._check_periodic = self._check_periodic  # type: ignore[method-assign]
-        ice._pair_remote_candidate = self._pair_remote_candidate  # type: ignore[method-assign]
+        ice._pair_remote_candidate = self._pair_remote_candidate  # type: ignore[method-assign,assignment]
         ice.request_received = self._request_received  # type: ignore[method-assign]
 
     async def connect(self) -> None:

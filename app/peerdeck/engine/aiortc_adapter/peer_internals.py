@@ -105,6 +105,10 @@ class PeerInternals:
             protocol=relay_protocol(self._ice) if local.type == "relay" else "udp",
         )
 
+    def hear(self, wanted: bool) -> None:
+        """Whether sound is decoded, and reaches its track; at first it is."""
+        self._measuring.hear(wanted)
+
     async def measure_rtt(self) -> float | None:
         """Seconds of one STUN exchange over the selected pair (a consent check, RFC 7675 §5.1).
 

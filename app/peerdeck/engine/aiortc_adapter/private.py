@@ -8,8 +8,10 @@ PRIVATE = {
         "_handle_rtcp_data",
         "_role",
         "_rtp_router",
+        "_rx_srtp",
         "_send_rtp",
         "_ssl",
+        "_task",
         "_RTCDtlsTransport__local_certificate",
         "_RTCDtlsTransport__rx_bytes",
         "_RTCDtlsTransport__rx_packets",
@@ -95,5 +97,7 @@ PRIVATE = {
         "transactions",
         "transport",
     ),
+    # asyncio's own: without it, datagrams are read one by one.
+    "_SelectorDatagramTransport": ("_read_ready",),
     "TurnTransport": ("_TurnTransport__inner_protocol",),
 }
