@@ -120,6 +120,10 @@ def _entry(at_s: float, name: str, detail: str) -> dict[str, Any]:
         text = "" if detail == _END else detail
         line = f"{_PREFIX}{text.removeprefix(_PREFIX)}" if text else ""
         value = _json({"sdpMid": "0", "sdpMLineIndex": 0, "candidate": line})
+    elif name in {"track", "addTrack"}:  # kind and id; analysers want label and streams, too
+        value = _json([*detail.split(" ", 1), "", ""])
+    elif name in {"datachannel", "createDataChannel"}:
+        value = _json({"label": detail})
     elif name.endswith("statechange") or detail[:1] in {'"', "{", "["}:
         value = _json(detail)  # analysers take what begins so for JSON
     else:
