@@ -1,5 +1,7 @@
 """Sessions as master: viewers of the same console watch them."""
 
+import sys
+
 import pytest
 from tests.engine.media.clips import write_clip
 from tests.services.test_sessions import arn_of
@@ -225,3 +227,12 @@ async def test_a_channel_that_stores_its_media_wants_both_of_them(console, arn, 
     session_id = console.sessions.join(arn, options)
     session = await reaches(console, session_id, lambda s: s.phase is Phase.FAILED)
     assert "video and sound" in session.problem.title
+
+
+async def test_devices_of_this_machine_are_listed(console, monkeypatch):
+    class Listed:
+        name, description, is_default, media_types = "/dev/video0", "Desk camera", True, ("video",)
+
+    monkeypatch.setattr("av.enumerate_input_devices", lambda format_: [Listed])
+    monkeypatch.setattr("peerdeck.engine.media.devices._VIDEO", {sys.platform: ("v4l2",)})
+    assert await console.sessions.devices("video") == (("/dev/video0", "Desk camera"),)

@@ -159,6 +159,13 @@ class SessionsService:
     def send_text(self, session_id: str, text: str) -> None:
         self.send(session_id, text)
 
+    async def devices(self, kind: str) -> tuple[tuple[str, str], ...]:
+        """Cameras ("video") or microphones ("audio") here: (name for the options, words).
+
+        The one that "" stands for comes first.
+        """
+        return await asyncio.to_thread(_devices, kind)
+
     # -- inside ----------------------------------------------------------------------------------
 
     async def _stay(self, live: LiveSession, started: float) -> None:
@@ -249,3 +256,9 @@ def _facts(session: Session) -> dict[str, str]:
 def _import_engine() -> None:
     """A quarter of a second that the click need not wait for."""
     import peerdeck.engine.viewer  # noqa: F401
+
+
+def _devices(kind: str) -> tuple[tuple[str, str], ...]:
+    from peerdeck.engine.media.devices import devices
+
+    return tuple((device.name, device.words) for device in devices(kind))

@@ -14,7 +14,7 @@ from peerdeck.core.join import JoinOptions, Source
 from peerdeck.engine.errors import MediaUnusable
 from peerdeck.engine.ice_servers import rtc_configuration
 from peerdeck.engine.media import encoding
-from peerdeck.engine.media.devices import Camera, Device, device_named
+from peerdeck.engine.media.devices import Camera, Device
 from peerdeck.engine.media.feed import VideoFeed
 from peerdeck.engine.media.sources import MediaSources
 from peerdeck.engine.media.tone import CHUNK
@@ -263,28 +263,6 @@ async def test_a_camera_is_read_as_it_comes(made, monkeypatch):
     pair = await made(MediaSources(video=Source.DEVICE))
     frames = await pair.frames("video", 5)
     assert (frames[0].width, frames[0].height) == (320, 240)
-
-
-def test_devices_are_found_by_name_or_by_what_people_call_them(monkeypatch):
-    class Listed:
-        def __init__(self, name, description, media_types, is_default=False):
-            self.name, self.description = name, description
-            self.media_types, self.is_default = media_types, is_default
-
-    listed = [
-        Listed("/dev/video2", "Front camera", ["video"]),
-        Listed("/dev/video0", "Desk camera", ["video"], True),
-        Listed("hw:1", "Headset", ["audio"]),
-    ]
-    monkeypatch.setattr(av, "enumerate_input_devices", lambda format_: listed)
-    assert device_named("", "video", "linux").name == "/dev/video0"
-    assert device_named("Front camera", "video", "linux").name == "/dev/video2"
-    assert device_named("/dev/video2", "video", "linux").format == "v4l2"
-    with pytest.raises(MediaUnusable, match="no such camera; there is Desk camera, Front camera"):
-        device_named("Headset", "video", "linux")
-    monkeypatch.setattr(av, "enumerate_input_devices", lambda format_: [])
-    with pytest.raises(MediaUnusable, match="no microphone"):
-        device_named("", "audio", "linux")
 
 
 def test_any_picture_becomes_encodable():

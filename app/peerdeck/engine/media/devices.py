@@ -1,10 +1,12 @@
 """Cameras and microphones of this machine, as FFmpeg knows them."""
 
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 
@@ -15,6 +17,9 @@ from peerdeck.engine.media.tone import CHUNK_S
 # Input formats by platform, best first; a build of FFmpeg need not have all of them.
 _VIDEO = {"linux": ("v4l2",), "darwin": ("avfoundation",), "win32": ("dshow",)}
 _AUDIO = {"linux": ("pulse", "alsa"), "darwin": ("avfoundation",), "win32": ("dshow",)}
+# What needs no plug-in of the system's libasound comes first; PyAV brings a libasound of its own.
+_ALSA_ORDER = ("sysdefault:", "plughw:", "hw:")
+_ALSA_CONFIGURATION = "/usr/share/alsa/alsa.conf"
 _WORDS = {"video": "camera", "audio": "microphone"}
 _WISHES: tuple[dict[str, str], ...] = (
     {"video_size": "1280x720", "framerate": "30"},
@@ -35,21 +40,35 @@ class Device:
 
 
 def devices(kind: str, platform: str = sys.platform) -> tuple[Device, ...]:
-    """kind: "video" or "audio". The default one first. Blocks for a moment."""
-    found: list[Device] = []
+    """kind: "video" or "audio". The one for "" comes first. Blocks for a moment."""
     for format_ in (_VIDEO if kind == "video" else _AUDIO).get(platform, ()):
+        _prepare(format_)
         try:
             listed = av.enumerate_input_devices(format_)
         except (ValueError, av.FFmpegError):
             continue  # not in this build, or it cannot list
-        found += [
+        found = [
             Device(device.name, device.description or device.name, format_, device.is_default)
             for device in listed
-            if not device.media_types or kind in device.media_types
+            if device.name != "null" and (not device.media_types or kind in device.media_types)
         ]
         if found:
-            break
-    return tuple(sorted(found, key=lambda device: not device.is_default))
+            return tuple(sorted(found, key=_rank))
+    return ()
+
+
+def _rank(device: Device) -> tuple[bool, int]:
+    begins = [device.name.startswith(name) for name in _ALSA_ORDER]
+    return not device.is_default, begins.index(True) if True in begins else len(begins)
+
+
+def _prepare(format_: str) -> None:
+    """WORKAROUND: the libasound in PyAV's wheels looks for its configuration where it was built.
+
+    Goes when https://github.com/PyAV-Org/pyav-ffmpeg builds it with the system's path.
+    """
+    if format_ == "alsa" and Path(_ALSA_CONFIGURATION).exists():
+        os.environ.setdefault("ALSA_CONFIG_PATH", _ALSA_CONFIGURATION)
 
 
 def device_named(name: str, kind: str, platform: str = sys.platform) -> Device:
