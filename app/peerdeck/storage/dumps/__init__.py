@@ -7,5 +7,6 @@ as CSV.
 
 Files of others are not to be trusted: sizes are bounded, every field is checked while it is
 decoded, and what is wrong is named in a UserError. Series that a browser derived
-(`[bytesSent_in_bits/s]`) are left out: Peerdeck derives its own from the counters beside them.
+(`[bytesSent_in_bits/s]`) are left out, since Peerdeck derives its own from the counters beside
+them; an export has them, since analysers derive none.
 """

@@ -19,6 +19,7 @@ import msgspec
 from peerdeck.core.peer_log import PeerLog, SessionLog
 from peerdeck.core.rtc_stats import TYPE
 from peerdeck.core.stats_table import StatsTable
+from peerdeck.storage.dumps.derived import derived
 from peerdeck.storage.dumps.files import replace_with
 from peerdeck.storage.dumps.updates import logged
 
@@ -81,11 +82,12 @@ def _object(table: StatsTable, name: str) -> Iterator[tuple[str, dict[str, str]]
     kinds = members.pop(TYPE, [])
     kind = next((value for value in reversed(kinds) if value is not None), "")
     rows = [row for row, value in enumerate(kinds) if value is not None]
-    for member, values in _folded(members).items():
-        found = [values[row] for row in rows]
-        first = next((place for place, value in enumerate(found) if value is not None), None)
+    found = {member: [values[row] for row in rows] for member, values in _folded(members).items()}
+    found |= derived(kind, found, [table.times[row] for row in rows])
+    for member, values in found.items():
+        first = next((place for place, value in enumerate(values) if value is not None), None)
         if first is not None:
-            yield _series(f"{name}-{member}", kind, table, rows[first:], found[first:])
+            yield _series(f"{name}-{member}", kind, table, rows[first:], values[first:])
     if not rows:
         return
     yield _series(f"{name}-{TYPE}", kind, table, rows, [kind] * len(rows))
