@@ -8,8 +8,10 @@ from tests.waiting import until
 
 from peerdeck.cloud.tunneling import SecureTunneling
 from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import DeviceHint, LinkState, Mode, TokenState, Tunnel, TunnelRequest
 from peerdeck.core.web_proxy import parse_web_proxy
+from peerdeck.engine.tunnel import TunnelProxy
 from peerdeck.services.status import Status
 
 REQUEST = TunnelRequest(
@@ -119,10 +121,10 @@ async def test_closing_ends_the_proxy_and_empties_the_keyring(console, opened, k
 async def test_tunnel_closed_by_somebody_else_is_explained(console, opened, cloud):
     await console.tunnels.connect(opened)
     cloud.state.tunnels.close("eu-west-1", opened)
-    state = await until(
-        console.tunnels.state, lambda s: s.links[opened].link.state is LinkState.FAILED
-    )
-    assert state.links[opened].link.reason or state.links[opened].problem
+    state = await until(console.tunnels.state, lambda s: s.links[opened].problem)
+    assert state.links[opened].link.state is LinkState.FAILED
+    assert state.links[opened].problem.title == "The tunnel is closed (pump-07)."
+    assert "Open a new one" in state.links[opened].problem.remedy
 
 
 async def test_bad_request_is_named_before_anything_is_asked(console):
@@ -281,3 +283,22 @@ async def test_a_device_of_v1_is_hinted_at_while_it_works(console, devices):
         console.tunnels.state, lambda s: s.links[tunnel_id].link.hint is not DeviceHint.NONE
     )
     assert state.links[tunnel_id].link.hint is DeviceHint.V1
+
+
+async def test_a_command_that_takes_the_tunnel_over_is_named_and_not_fought(
+    console, opened, cloud, keyring
+):
+    await console.tunnels.connect(opened)
+    rival = TunnelProxy(
+        mode=Mode.SOURCE,
+        url=cloud.relay.url,
+        access_token=Secret(keyring.held["peerdeck", f"{opened}/source"]),
+        client_token=Secret(keyring.held["peerdeck", f"{opened}/client-source"]),
+    )
+    await rival.start()
+    state = await until(console.tunnels.state, lambda s: s.links[opened].problem)
+    assert "Another program took the tunnel to pump-07 over." in state.links[opened].problem.title
+    assert rival.snapshot().state is LinkState.READY
+    await rival.aclose()
+    await console.tunnels.connect(opened)
+    assert (await ssh_banner(ports(console, opened)["SSH"])).startswith(b"SSH-2.0-")

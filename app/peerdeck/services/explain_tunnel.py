@@ -5,6 +5,7 @@ from peerdeck.engine.tunnel import (
     PortInUse,
     TunnelError,
     TunnelRefused,
+    TunnelTakenOver,
     TunnelUnreachable,
     TunnelUntrusted,
     UnusableCertificates,
@@ -49,6 +50,13 @@ def explain_tunnel(error: TunnelError, name: str = "") -> UserError:
             )
         case TunnelRefused():
             return _refused(error, name)
+        case TunnelTakenOver():
+            return UserError(
+                f"Another program took the tunnel{to} over.",
+                "It is connected with the same token: another Peerdeck, or `peerdeck proxy`. "
+                "End it there and connect again, or rotate the tokens.",
+                detail=detail,
+            )
         case WebProxyFailed():
             return _web_proxy(error)
         case TunnelUntrusted():

@@ -213,14 +213,12 @@ class Links:
 
     async def _watch(self, entry: _Proxy) -> None:
         """Waits for an end that was not our wish, and says why."""
-        from peerdeck.engine.tunnel import TunnelError
         from peerdeck.services.explain_tunnel import explain_tunnel
 
         tunnel = entry.tunnel
-        try:
-            await entry.proxy.wait_closed()
-        except TunnelError as error:
-            entry.problem = explain_tunnel(error, tunnel.thing or tunnel.id)
+        await entry.proxy.wait_closed()
+        if entry.proxy.failure is not None:
+            entry.problem = explain_tunnel(entry.proxy.failure, tunnel.thing or tunnel.id)
         if self._proxies.get(tunnel.id) is entry:
             reason = entry.problem.title if entry.problem else entry.proxy.snapshot().reason
             self._journal.record(

@@ -22,6 +22,7 @@ from peerdeck.engine.tunnel import (
     TunnelError,
     TunnelProxy,
     TunnelRefused,
+    TunnelTakenOver,
     TunnelUnreachable,
     UnusableServices,
 )
@@ -489,3 +490,22 @@ class TestEnd:
         proxy = proxy_to("ws://127.0.0.1:9")
         await proxy.aclose()
         await proxy.wait_closed()
+
+
+class TestRivals:
+    async def test_who_was_taken_over_does_not_fight(self, chain):
+        """Each would end all connections of the other, for ever; the newest one has it."""
+        async with Server() as server:
+            made = await chain(SSH=server.port)
+            await made.destination()
+            watch = Watch()
+            first = watch.of(made.proxy(Mode.SOURCE, on_change=watch))
+            await first.start()
+            second = await made.source(client_token=first.client_token)
+            lost = await watch.reach(S.FAILED)
+            assert "another connection took over" in lost.reason
+            assert isinstance(first.failure, TunnelTakenOver)
+            assert S.RECONNECTING not in watch.states
+            async with Client(port_of(second, "SSH")) as client:
+                assert await client.ask(b"x") == b"x"
+            assert second.snapshot().reconnects == 0

@@ -46,6 +46,11 @@ class WebProxyFailed(TunnelUnreachable):
         self.status = status
 
 
+class TunnelTakenOver(TunnelError):
+    """Another proxy is connected with the same pair of tokens; to connect again would be a fight
+    that breaks everybody's connections."""
+
+
 class UnusableCertificates(TunnelError):
     """The additional certificate authorities cannot be read."""
 

@@ -43,6 +43,8 @@ HEAD_ROOM = 256  # in front of a payload: WebSocket header (14), message header 
 _RECEIVE_BYTES = 256 * 1024
 # Of TLS records that the kernel has not taken yet; aiofastnet does not count them as unsent.
 _RECORDS_BYTES = 4 * (16 * 1024 + 64)
+# No guide tells close codes; where a service means something else, we just connect again.
+_TAKEN_OVER = "another connection took over"
 _WRITABLE_SHARE = 4  # reading from local sockets goes on below a quarter of the mark
 
 # picows writes whole handshakes, tokens included, to its log at level 9; this logger never does.
@@ -79,6 +81,7 @@ class Link(WSListener):
         self._pace = Pace(limits.link_buffer_bytes, self._loop.time)
         self._sent = 0
         self.headers: Mapping[str, str] = {}
+        self.is_taken_over = False
         self.blocked = False
         self.rtt_ms: float | None = None
 
@@ -172,6 +175,9 @@ class Link(WSListener):
             self._pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             code = frame.get_close_code()  # a plain number where the code is a private one
+            self.is_taken_over = code == WSCloseCode.POLICY_VIOLATION and _TAKEN_OVER in (
+                frame.get_close_reason() or ""
+            )
             words = f"{getattr(code, 'value', code)} {frame.get_close_reason() or ''}".strip()
             self.fail(f"the service closed the connection ({words})")
         elif kind == WSMsgType.TEXT:  # "If any text frames are received, clients SHOULD close"

@@ -24,7 +24,12 @@ from peerdeck.core.tunnel import (
 from peerdeck.core.web_proxy import WebProxy
 from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.tunnel.adoption import ports_for, targets_for
-from peerdeck.engine.tunnel.errors import TunnelError, TunnelUnreachable, UnusableServices
+from peerdeck.engine.tunnel.errors import (
+    TunnelError,
+    TunnelTakenOver,
+    TunnelUnreachable,
+    UnusableServices,
+)
 from peerdeck.engine.tunnel.ledger import Ledger, service_rows
 from peerdeck.engine.tunnel.limits import Limits
 from peerdeck.engine.tunnel.link import Link, open_link
@@ -82,11 +87,9 @@ class TunnelProxy:
         self._mode = mode
         self._url = url
         self._access_token = access_token
-        self._listen = dict(listen or {})
-        self._spare_ports = spare_ports or {}
+        self._listen, self._spare_ports = dict(listen or {}), spare_ports or {}
         self._open_ports = open_ports
-        self._targets = dict(targets or {})
-        self._spare_targets = spare_targets or {}
+        self._targets, self._spare_targets = dict(targets or {}), spare_targets or {}
         self._web_proxy = web_proxy
         self._ledger = Ledger(clock, on_connection)
         self._history: deque[LinkEvent] = deque(maxlen=_MOST_HISTORY)
@@ -94,8 +97,7 @@ class TunnelProxy:
         self._trial = VersionTrial(version, on_change)
         self._ssl_context = ssl_context
         self._on_change = on_change
-        self._clock = clock
-        self._jitter = jitter
+        self._clock, self._jitter = clock, jitter
         self._limits = limits
         self._state = LinkState.IDLE
         self._closing = False
@@ -277,6 +279,9 @@ class TunnelProxy:
             board.link_lost()
             if board.machine.version is not self._trial.version:
                 board.machine = self._machine()
+            if link.is_taken_over:
+                await self._fail(TunnelTakenOver(reason))
+                return
             attempt = 0 if loop.time() - began >= _STEADY_S else attempt
             _log.info("tunnel link lost: %s", reason)
             self._set(LinkState.RECONNECTING, reason)
