@@ -150,6 +150,30 @@ def test_a_log_that_grows_is_seen_growing(view: CompareView) -> None:
     assert view.canvas.axis.end == 100
 
 
+def test_what_has_not_changed_is_not_read_again(view: CompareView) -> None:
+    offered = choices()
+    view.show_choices(offered)
+    view.first.setCurrentIndex(1)
+    view.second.setCurrentIndex(0)  # the longer one
+    before = [plot.traces for plot in view.canvas.plots]
+    lines = [cell.lines for cell in view.canvas.cells]
+    table = offered[1][1].peers["master"].table
+    table.append(report(table.times[-1] + 1, 60))
+    view.refresh()
+    after = [plot.traces for plot in view.canvas.plots]
+    assert all(a[0] is not b[0] for a, b in zip(before, after, strict=True))
+    assert all(a[1] is b[1] for a, b in zip(before, after, strict=True))
+    assert view.canvas.cells[3].lines[1] is lines[3][1]
+    assert len(view.canvas.plots[0].traces[0].times) == 61
+
+
+def test_sessions_of_one_channel_are_told_apart_by_their_start(view: CompareView) -> None:
+    view.show_choices([("gate", made_log(5)), ("gate", made_log(5, start=START + 3600))])
+    shown = {view.first.itemText(place) for place in range(2)}
+    assert len(shown) == 2
+    assert all(text.startswith("gate · ") for text in shown)
+
+
 def test_model_keeps_its_promises(view: CompareView, qtmodeltester: ModelTester) -> None:
     qtmodeltester.check(view.figures, force_py=True)
     view.show_choices(choices())

@@ -16,9 +16,10 @@ from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats_table import StatsTable
 from peerdeck.gui.models.series import STANDARD_OBJECT
 from peerdeck.gui.widgets.plots import units
+from peerdeck.gui.widgets.plots.canvas import Canvas
 from peerdeck.gui.widgets.plots.chooser import STANDARD_WORDS, Arrangement
 from peerdeck.gui.widgets.plots.collect import Collector
-from peerdeck.gui.widgets.plots.painting import TimeAxis, Trace
+from peerdeck.gui.widgets.plots.painting import Plot, TimeAxis, Trace
 from peerdeck.gui.widgets.plots.rows import Rows, polygon, stretches, thinned
 from peerdeck.gui.widgets.plots.standard import STANDARD
 from peerdeck.gui.widgets.plots.stretch import ALL, Stretch
@@ -389,6 +390,30 @@ def test_a_hidden_view_reads_nothing_and_catches_up(view: PlotsView, log: Sessio
     assert view.canvas.axis == before
     view.show()
     assert view.canvas.axis.end == before.end + 5
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "columns"),
+    [
+        (8, (900, 260), 4),
+        (8, (1170, 330), 4),
+        (8, (500, 600), 2),
+        (4, (936, 380), 2),
+        (5, (936, 380), 2),
+        (1, (900, 260), 1),
+        (3, (200, 900), 1),
+    ],
+)
+def test_plots_are_no_slivers_and_leave_no_hole(
+    qtbot: QtBot, count: int, size: tuple[int, int], columns: int
+) -> None:
+    canvas = Canvas()
+    canvas.resize(*size)
+    trace = Trace("x", np.array([0.0]), np.array([0.0]), units.PLAIN)
+    plots = [Plot(str(number), "x", (trace,), units.PLAIN) for number in range(count)]
+    canvas.show_plots(plots, TimeAxis())
+    assert canvas.columns == columns
+    canvas.deleteLater()
 
 
 def test_pause_by_key_says_how_far_behind(view: PlotsView, log: SessionLog) -> None:

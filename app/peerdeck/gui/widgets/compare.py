@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 DRAWING: Final = "peerdeck.gui.widgets.plots.pairing"  # imports numpy
 Choice = tuple[str, SessionLog, str]  # what it is called, its log, the peer
 _MOST_OFFSET_S: Final = 86_400.0
+
+
+def start_text(log: SessionLog) -> str:
+    """Local time of its start, with the day: "Nov 20, 22:01:07"."""
+    return time.strftime("%b %d, %H:%M:%S", time.localtime(log.started_at or log.span()[0]))
 
 
 class CompareView(QWidget):
@@ -133,10 +139,13 @@ class CompareView(QWidget):
     def show_choices(self, choices: Sequence[tuple[str, SessionLog]]) -> None:
         """(title, log) of everything that is open; what was chosen stays chosen."""
         found: list[Choice] = []
+        titles = [title for title, _ in choices]
         for title, log in choices:
+            # Sessions of one channel are told apart by when they began.
+            called = title if titles.count(title) == 1 else f"{title} · {start_text(log)}"
             for peer_id in log.peers:
                 several = len(log.peers) > 1
-                found.append((f"{title} · {peer_id}" if several else title, log, peer_id))
+                found.append((f"{called} · {peer_id}" if several else called, log, peer_id))
         if [(t, id(log), p) for t, log, p in found] == [
             (t, id(log), p) for t, log, p in self.choices
         ]:
@@ -220,7 +229,7 @@ class CompareView(QWidget):
 
         begin, end = self.stretch.begin, self.stretch.end
         if self.chooser.isVisible():
-            self.chooser.set_objects(list(a.reader().named.values()))
+            self.chooser.set_objects(list(a.reader.named.values()))
         raw = self.chooser.raw.isChecked()
         plots, figures = paired(a, b, begin, end, self.chooser.chosen, raw=raw)
         axis = TimeAxis(begin, end, self.stretch.newest, relative=False, has_moments=False)

@@ -86,8 +86,12 @@ class Canvas(QWidget):
     def columns(self) -> int:
         """As many as make plots of a good shape: wider than high, never slivers."""
         count = len(self.plots)
-        wanted = round(math.sqrt(count * self.width() / (_SHAPE * max(1, self.height()))))
-        return max(1, min(_MOST_COLUMNS, count, self.width() // _LEAST_WIDTH, wanted))
+        most = max(1, min(_MOST_COLUMNS, count, self.width() // _LEAST_WIDTH))
+        shape = math.sqrt(count * self.width() / (_SHAPE * max(1, self.height())))
+        wanted = min(most, max(1, round(shape)))
+        # One column more where that leaves no place empty.
+        fits = count % wanted and wanted < most and count % (wanted + 1) == 0
+        return wanted + 1 if fits else wanted
 
     @property
     def cells(self) -> Sequence[Cell]:
@@ -104,6 +108,7 @@ class Canvas(QWidget):
         columns = self.columns
         rows = -(-len(self.plots) // columns) if self.plots else 0
         line = QFontMetricsF(theme().font("small")).height()
+        before = {cell.plot.key: cell for cell in self._cells}
         self._cells, self._laid_out = [], replace(self.axis, marker=None)
         if not rows:
             return
@@ -113,7 +118,7 @@ class Canvas(QWidget):
             row, column = divmod(place, columns)
             whole = QRectF(GAP_XS + column * width, GAP_XS + row * height, width, height)
             area = whole.adjusted(_AXIS_PX, plot.lines * line + GAP_XS, -GAP_M, -GAP_S)
-            self._cells.append(Cell.of(plot, whole, area, self.axis))
+            self._cells.append(Cell.of(plot, whole, area, self.axis, before.get(plot.key)))
 
     # --- painting --------------------------------------------------------------------------
 

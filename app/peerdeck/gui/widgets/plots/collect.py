@@ -1,6 +1,7 @@
 """From a table and what was chosen to the plots that a canvas draws. Loaded with numpy."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from peerdeck.core.rtc_stats import Member
 from peerdeck.core.stats_table import StatsTable
@@ -10,7 +11,7 @@ from peerdeck.gui.models.stats_objects import StatsObject, stats_objects
 from peerdeck.gui.widgets.plots import units
 from peerdeck.gui.widgets.plots.chooser import STANDARD_WORDS, Arrangement
 from peerdeck.gui.widgets.plots.painting import Plot, Trace
-from peerdeck.gui.widgets.plots.rows import Array, Rows
+from peerdeck.gui.widgets.plots.rows import Array, Rows, value_range
 from peerdeck.gui.widgets.plots.standard import STANDARD, Objects, Standard
 from peerdeck.gui.widgets.plots.units import Unit
 
@@ -82,7 +83,7 @@ class Collector:
 
 
 def _trace(name: str, rows: Rows, values: Array, unit: Unit) -> Trace:
-    return Trace(name, *rows.line(values), unit)
+    return Trace(name, *rows.line(values), unit, *value_range(values))
 
 
 def _shared(plot: Plot, name: str, member: str, arranged: Arrangement) -> str:
@@ -100,7 +101,7 @@ def _together(plots: Sequence[Plot], arranged: Arrangement) -> Plot:
         return first if first.traces[0].name == first.title else _named(first)
     by_unit = arranged is Arrangement.UNIT
     traces = tuple(
-        Trace(_name(plot) if by_unit else trace.name, trace.times, trace.values, trace.unit)
+        replace(trace, name=_name(plot)) if by_unit else trace
         for plot in plots
         for trace in plot.traces
     )

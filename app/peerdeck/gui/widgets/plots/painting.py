@@ -37,12 +37,15 @@ STROKES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A curve. times: seconds on the axis, ascending; values: as many, NaN where unknown."""
+    """A curve. times: seconds on the axis, ascending; values: as many, NaN where unknown. low,
+    high: of the values, 0 where none is known."""
 
     name: str
     times: "Array"
     values: "Array"
     unit: Unit
+    low: float = 0.0
+    high: float = 0.0
 
     def at(self, when: float | None) -> tuple[float, float] | None:
         """(time, value) of the sample nearest to a time, of the newest for None."""
@@ -156,31 +159,49 @@ def clock_text(seconds: float, step: float = 1.0) -> str:
 
 @dataclass(slots=True)
 class Cell:
-    """A plot in its place. low, high: of its axis."""
+    """A plot in its place. low, high: of its axis; span: begin and end of the time that is seen."""
 
     plot: Plot
     whole: QRectF
     area: QRectF
     low: float = 0.0
     high: float = 1.0
+    span: tuple[float, float] = (0.0, 1.0)
     lines: list[list[QPolygonF]] = field(default_factory=list)  # of each trace its stretches
 
     @classmethod
-    def of(cls, plot: Plot, whole: QRectF, area: QRectF, axis: TimeAxis) -> "Cell":
-        from peerdeck.gui.widgets.plots.rows import polygon, stretches, thinned, value_range
-
-        low, high = value_range([trace.values for trace in plot.traces])
-        low, high = axis_range(low, high, plot.unit.least_top, tight=plot.tight)
-        cell = cls(plot, whole, area, low, high)
+    def of(
+        cls, plot: Plot, whole: QRectF, area: QRectF, axis: TimeAxis, before: "Cell | None" = None
+    ) -> "Cell":
+        """before: what stood there; its lines are kept where nothing of them has changed."""
+        low, high = axis_range(
+            min((trace.low for trace in plot.traces), default=0.0),
+            max((trace.high for trace in plot.traces), default=0.0),
+            plot.unit.least_top,
+            tight=plot.tight,
+        )
+        cell = cls(plot, whole, area, low, high, (axis.begin, axis.end))
         if area.width() < 1 or area.height() < 1:
             return cell
-        across, up = area.width() / axis.span, area.height() / (high - low)
-        for trace in plot.traces:
-            x = area.left() + (trace.times - axis.begin) * across
-            y = area.bottom() - (trace.values - low) * up
-            parts = stretches(*thinned(x, y, int(area.width())))
-            cell.lines.append([polygon(xs, ys) for xs, ys in parts])
+        kept: dict[int, list[QPolygonF]] = {}
+        if before is not None and before._place == cell._place:
+            pairs = zip(before.plot.traces, before.lines, strict=False)
+            kept = {id(trace): line for trace, line in pairs}
+        cell.lines = [kept.get(id(trace)) or cell._line(trace) for trace in plot.traces]
         return cell
+
+    @property
+    def _place(self) -> object:
+        return (self.area.getRect(), self.low, self.high, self.span)
+
+    def _line(self, trace: Trace) -> list[QPolygonF]:
+        from peerdeck.gui.widgets.plots.rows import polygon, stretches, thinned
+
+        begin, end = self.span
+        area = self.area
+        x = area.left() + (trace.times - begin) * (area.width() / (end - begin))
+        y = area.bottom() - (trace.values - self.low) * (area.height() / (self.high - self.low))
+        return [polygon(*part) for part in stretches(*thinned(x, y, int(area.width())))]
 
     @property
     def static_key(self) -> object:

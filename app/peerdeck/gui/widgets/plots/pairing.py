@@ -1,7 +1,7 @@
 """Two logs in the same plots: each from its own start on. Loaded with numpy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,24 +12,27 @@ from peerdeck.gui.models.series import STANDARD_OBJECT
 from peerdeck.gui.models.stats_objects import StatsObject
 from peerdeck.gui.widgets.plots.chooser import Arrangement
 from peerdeck.gui.widgets.plots.collect import Collector
-from peerdeck.gui.widgets.plots.painting import Plot, Trace
-from peerdeck.gui.widgets.plots.rows import Array
+from peerdeck.gui.widgets.plots.painting import Plot
+from peerdeck.gui.widgets.plots.rows import Array, Rows
 
 
-@dataclass(slots=True)
 class Side:
-    """One of both. offset_s: how much later than its start it is drawn."""
+    """One of both. offset_s: how much later than its start it is drawn.
 
-    title: str
-    log: SessionLog
-    peer: PeerLog
-    offset_s: float = 0.0
-    collector: Collector | None = None
+    What was read is kept while it stays the same: a day beside a session that grows is read once.
+    """
 
+    def __init__(self, title: str, log: SessionLog, peer: PeerLog, offset_s: float = 0.0) -> None:
+        self.title, self.log, self.peer, self.offset_s = title, log, peer, offset_s
+        self._reader = Collector(peer.table)
+        self._read: dict[tuple[Member, bool], tuple[object, Plot]] = {}
+        self._sums: dict[tuple[Member, bool], tuple[object, Summary | None]] = {}
+
+    @property
     def reader(self) -> Collector:
-        if self.collector is None or self.collector.table is not self.peer.table:
-            self.collector = Collector(self.peer.table)
-        return self.collector
+        if self._reader.table is not self.peer.table:
+            self._reader = Collector(self.peer.table)
+        return self._reader
 
     @property
     def starts_at(self) -> float:
@@ -44,13 +47,38 @@ class Side:
         shift = self.offset_s - self.starts_at
         return times[0] + shift, times[-1] + shift
 
-    def plots(self, begin: float, end: float, chosen: Sequence[Member], *, raw: bool) -> list[Plot]:
-        if not len(self.peer.table):
-            return []
+    def rows(self, begin: float, end: float) -> Rows | None:
+        """Between two times of the common axis."""
         shift = self.starts_at - self.offset_s
-        reader = self.reader()
-        rows = reader.rows(begin + shift, end + shift)
-        return reader.plots(rows, chosen, Arrangement.EACH, raw=raw)
+        return self.reader.rows(begin + shift, end + shift) if len(self.peer.table) else None
+
+    def plot(self, rows: Rows, member: Member, *, raw: bool) -> Plot | None:
+        """On the common axis, named for this side."""
+        state = (rows.key, self.offset_s, self.starts_at)
+        known = self._read.get((member, raw))
+        if known is not None and known[0] == state:
+            return known[1]
+        made = self.reader.plots(rows, [member], Arrangement.EACH, raw=raw)
+        if not made:
+            return None
+        trace = made[0].traces[0]
+        times = trace.times - self.starts_at + self.offset_s
+        plot = replace(made[0], traces=(replace(trace, name=self.title, times=times),))
+        self._read[member, raw] = (state, plot)
+        return plot
+
+    def summary(
+        self, plot: Plot, member: Member, begin: float, end: float, *, raw: bool
+    ) -> Summary | None:
+        """Of what is known between two times; None where nothing is."""
+        trace = plot.traces[0]
+        first, last = np.searchsorted(trace.times, (begin, end + 1e-9))
+        state = (id(trace), int(first), int(last))
+        known = self._sums.get((member, raw))
+        if known is None or known[0] != state:
+            known = (state, summary(trace.values[first:last]))
+            self._sums[member, raw] = known
+        return known[1]
 
 
 def counterpart(member: Member, one: Collector, other: Collector) -> Member | None:
@@ -81,43 +109,31 @@ def paired(
     """One plot for each member with a curve for each log, and their figures over what is seen."""
     plots: list[Plot] = []
     figures: list[FigureRow] = []
+    rows = (a.rows(begin, end), b.rows(begin, end))
     for member in chosen:
-        found = []
-        for side, wanted in ((a, member), (b, counterpart(member, a.reader(), b.reader()))):
-            made = side.plots(begin, end, [wanted], raw=raw) if wanted is not None else []
-            found.append(made[0] if made else None)
-        first = found[0] or found[1]
-        if first is None:
+        wanted = (member, counterpart(member, a.reader, b.reader))
+        found: list[Plot] = []
+        sums: list[Summary | None] = []
+        for side, there, one in zip((a, b), rows, wanted, strict=True):
+            plot = side.plot(there, one, raw=raw) if there is not None and one else None
+            if plot is None or one is None:
+                sums.append(None)
+                continue
+            found.append(plot)
+            sums.append(side.summary(plot, one, begin, end, raw=raw))
+        if not found:
             continue
-        traces = tuple(
-            _moved(side, plot.traces[0])
-            for side, plot in zip((a, b), found, strict=True)
-            if plot is not None
-        )
+        first = found[0]
         title = first.title.partition(" · ")[0]
-        plots.append(Plot(first.key, title, traces, first.unit, first.words, first.tight))
-        sums = [
-            summary(trace, begin, end) for trace in (_of(traces, side.title) for side in (a, b))
-        ]
+        traces = tuple(plot.traces[0] for plot in found)
+        plots.append(replace(first, title=title, traces=traces))
         figures.append(FigureRow(first.key, title, first.unit.text, *sums))
     return plots, figures
 
 
-def _moved(side: Side, trace: Trace) -> Trace:
-    times = trace.times - side.starts_at + side.offset_s
-    return Trace(side.title, times, trace.values, trace.unit)
-
-
-def _of(traces: Sequence[Trace], title: str) -> Trace | None:
-    return next((trace for trace in traces if trace.name == title), None)
-
-
-def summary(trace: Trace | None, begin: float, end: float) -> Summary | None:
-    """Of what is known between two times; None where nothing is."""
-    if trace is None:
-        return None
-    seen: Array = trace.values[(trace.times >= begin) & (trace.times <= end)]
-    known = seen[np.isfinite(seen)]
+def summary(values: Array) -> Summary | None:
+    """None where no value is known."""
+    known = values[np.isfinite(values)]
     if not len(known):
         return None
     return Summary(

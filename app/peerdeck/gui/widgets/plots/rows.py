@@ -36,6 +36,12 @@ class Rows:
         self._wide: NDArray[np.intp] | None = None
 
     @property
+    def key(self) -> object:
+        """Equal for the same rows of the same table."""
+        table = self.table
+        return (self._from, self._to, self._skip, table.times[0], table.times[self._to - 1])
+
+    @property
     def times(self) -> Array:
         return self._times[self._skip :]
 
@@ -154,10 +160,7 @@ def polygon(x: Array, y: Array) -> QPolygonF:
     return made
 
 
-def value_range(parts: Sequence[Array]) -> tuple[float, float]:
+def value_range(values: Array) -> tuple[float, float]:
     """Lowest and highest value that is known; (0, 0) where none is."""
-    known = [part[np.isfinite(part)] for part in parts]
-    known = [part for part in known if len(part)]
-    if not known:
-        return 0.0, 0.0
-    return min(float(part.min()) for part in known), max(float(part.max()) for part in known)
+    low = float(np.fmin.reduce(values, initial=np.nan))
+    return (0.0, 0.0) if np.isnan(low) else (low, float(np.fmax.reduce(values)))
