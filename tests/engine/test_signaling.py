@@ -160,6 +160,34 @@ async def test_sending_on_a_closed_socket_is_a_connection_error(signaling_server
         await opened.send(SignalingMessage(Kind.SDP_OFFER, "{}"))
 
 
+async def test_a_close_that_is_cancelled_leaves_no_socket_open():
+    """By a server that does not answer the close frame, while the session is being left."""
+    closing, ended = asyncio.Event(), asyncio.Event()
+
+    async def deaf(request: web.Request) -> web.WebSocketResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        closing.set()
+        await ended.wait()
+        return response
+
+    application = web.Application()
+    application.router.add_get("/", deaf)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    socket = await SignalingSocket.open(f"ws://127.0.0.1:{runner.addresses[0][1]}/")
+    await soon(closing.wait())
+    leaving = asyncio.get_running_loop().create_task(socket.aclose())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    assert socket._session.closed
+    ended.set()
+    await runner.cleanup()
+
+
 async def test_a_message_larger_than_any_signaling_message_ends_the_socket(signaling_server):
     opened = await SignalingSocket.open(signaling_server.url)
     server_side = await signaling_server.connection(0)

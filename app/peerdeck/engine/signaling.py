@@ -121,11 +121,13 @@ class SignalingSocket:
         return self._socket.close_code
 
     async def aclose(self) -> None:
-        """Idempotent; takes at most half a second."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._socket.close()
-        await self._session.close()
+        """Idempotent; takes at most half a second. Cancelled, it closes without a word."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await self._socket.close()
+        finally:
+            await self._session.close()
 
 
 async def _refuse(response: aiohttp.ClientResponse) -> None:
