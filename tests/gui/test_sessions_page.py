@@ -216,6 +216,24 @@ def test_picture_keeps_its_aspect_and_stands_in_the_middle(
     assert abs(shown.center().x() - video.rect().center().x()) <= 1
 
 
+def test_only_the_picture_is_painted_when_a_frame_comes(
+    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions.set(session("front-door"))
+    video = page.stage.video
+    qtbot.waitUntil(lambda: video.has_picture)
+    QCoreApplication.processEvents()
+    bars: list[QRect] = []
+    monkeypatch.setattr(video, "_paint_bars", lambda _, target: bars.append(target))
+    before = video.painted
+    sessions.frame()
+    qtbot.waitUntil(lambda: video.painted > before)
+    assert bars == []
+    page.resize(940, 700)
+    qtbot.waitUntil(lambda: bool(bars))
+    assert bars[-1] == video.picture_rect()
+
+
 def test_a_hidden_picture_asks_for_no_frames(page: SessionsPage, sessions: FakeSessions) -> None:
     sessions.set(session("front-door"))
     assert list(sessions.watched) == ["id-front-door"]

@@ -51,12 +51,12 @@ class InlineNote(QFrame):
         words.setContentsMargins(0, above, 0, above)
         for part in (self._title, self._text, self._detail):
             words.addWidget(part)
-        words.addWidget(self._action, 0, Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout(self)
         row.setContentsMargins(GAP_M, GAP_S, GAP_S, GAP_S)
         row.setSpacing(GAP_S)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
+        row.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         self.tone: Tone = "info"
         self.hide()

@@ -84,6 +84,9 @@ class VideoView(QWidget):
 
     def picture_rect(self) -> QRect:
         """Where the picture is, in device-independent pixels."""
+        return QRect(self._target)
+
+    def _placed(self) -> QRect:
         if self._image.isNull():
             return QRect()
         ratio = self.devicePixelRatioF()
@@ -96,15 +99,11 @@ class VideoView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         self._fetch()
         painter = QPainter(self)
-        target = self.picture_rect()
-        if target != self._target or not target.contains(event.rect()):
-            if target != self._target:
-                self._target = target
-                self.update()  # what was asked for may be smaller than what has moved
-            self._paint_bars(painter, target)
-        if not self._image.isNull():
+        if not self._target.contains(event.rect()):
+            self._paint_bars(painter, self._target)
+        if self._picture is not None:
             painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-            painter.drawImage(target.topLeft(), self._image)
+            painter.drawImage(self._target.topLeft(), self._image)
             self.painted += 1
         if self._veil:
             self._paint_veil(painter)
@@ -144,8 +143,16 @@ class VideoView(QWidget):
         if picture is None or picture is self._picture:
             return
         self._image = image_of(picture)
-        self._image.setDevicePixelRatio(ratio)
-        self._picture = picture
+        if ratio != 1:
+            self._image.setDevicePixelRatio(ratio)
+        before, self._picture = self._picture, picture
+        if (
+            before is None
+            or self._target.isEmpty()
+            or (before.width, before.height) != (picture.width, picture.height)
+        ):
+            self._target = self._placed()
+            self.update()  # what was asked to be painted may be less than what has moved
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -153,7 +160,7 @@ class VideoView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._target = QRect()
+        self._target = self._placed()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
