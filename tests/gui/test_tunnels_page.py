@@ -74,6 +74,24 @@ def test_the_port_of_last_time_is_suggested(
     run(body)
 
 
+def test_a_port_that_another_tunnel_listens_on_is_not_suggested(
+    run: Run, console: SimpleNamespace, tunnels: FakeTunnels
+) -> None:
+    console.settings.state.publish(Settings(ports={"gate-12/SSH": 40022}))
+
+    async def body(page: TunnelsPage) -> None:
+        tunnels.publish(links={PUMP.id: link()})
+        page.table.select_id(GATE.id)
+        assert page.detail.cards["SSH"].port.text() == "any free port"
+        tunnels.publish(links={})
+        page.table.select_id(PUMP.id)
+        page.detail._drafts.clear()
+        page.table.select_id(GATE.id)
+        assert page.detail.cards["SSH"].port.value() == 40022
+
+    run(body)
+
+
 def test_what_was_typed_for_a_tunnel_is_there_when_one_returns(run: Run) -> None:
     async def body(page: TunnelsPage) -> None:
         page.detail.cards["SSH"].port.setValue(2222)

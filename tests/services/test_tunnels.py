@@ -75,6 +75,14 @@ async def test_port_is_remembered_per_thing_and_service(console, opened):
     assert ports(console, opened) == first
 
 
+async def test_a_second_tunnel_to_a_thing_takes_other_ports(console, opened):
+    await console.tunnels.connect(opened)
+    other = await console.tunnels.open(REQUEST)
+    await console.tunnels.connect(other)
+    assert not set(ports(console, opened).values()) & set(ports(console, other).values())
+    assert (await ssh_banner(ports(console, other)["SSH"])).startswith(b"SSH-2.0-")
+
+
 async def test_port_in_use_is_named_and_another_works(console, opened):
     server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

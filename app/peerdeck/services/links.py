@@ -92,6 +92,21 @@ def _port_key(tunnel: Tunnel, service: str) -> str:
     return f"{tunnel.thing}/{service}"
 
 
+def suggested_ports(
+    tunnel: Tunnel, remembered: Mapping[str, int], links: Mapping[str, Link]
+) -> dict[str, int]:
+    """The local port of last time by service; 0, any free one, where there was none, or where
+    another tunnel of ours listens on it now. remembered: of the settings."""
+    taken = {
+        port.port
+        for tunnel_id, link in links.items()
+        if tunnel_id != tunnel.id and link.link.state not in _OVER
+        for port in link.link.services
+    }
+    ports = {name: remembered.get(_port_key(tunnel, name), 0) for name in tunnel.services}
+    return {name: 0 if port in taken else port for name, port in ports.items()}
+
+
 class Links:
     """Owned by TunnelsService. One proxy per tunnel; a lost one stays visible until forgotten."""
 
@@ -195,10 +210,7 @@ class Links:
             url=data_url,
             access_token=token,
             client_token=client_token,
-            listen={
-                service: wanted.get(service, settings.ports.get(_port_key(tunnel, service), 0))
-                for service in tunnel.services
-            },
+            listen=suggested_ports(tunnel, settings.ports, self._shown()) | dict(wanted),
             web_proxy=web_proxy,
             ssl_context=tls,
             on_change=self._publish,
@@ -247,8 +259,11 @@ class Links:
             "tunnel", f"The tunnel to {name} ends soon", ok=False, result=f"in {min(near)} minutes"
         )
 
+    def _shown(self) -> dict[str, Link]:
+        return {tunnel_id: entry.shown() for tunnel_id, entry in self._proxies.items()}
+
     def _publish(self) -> None:
-        self._on_change({tunnel_id: entry.shown() for tunnel_id, entry in self._proxies.items()})
+        self._on_change(self._shown())
 
     async def disconnect(self, tunnel_id: str) -> None:
         entry = self._proxies.pop(tunnel_id, None)

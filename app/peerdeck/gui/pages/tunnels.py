@@ -19,6 +19,7 @@ from peerdeck.gui.widgets.state import Message
 from peerdeck.gui.widgets.tunnel_detail import TunnelDetail
 from peerdeck.gui.widgets.tunnel_form import TunnelForm
 from peerdeck.gui.widgets.tunnel_list import TunnelList
+from peerdeck.services.links import suggested_ports
 
 if TYPE_CHECKING:
     from peerdeck.services.tunnels import TunnelsState
@@ -169,9 +170,7 @@ class TunnelsPage(Page):
         if self.side.currentWidget() is self._nothing:
             self.side.setCurrentWidget(self.detail)
         remembered = self.console.settings.state.value.ports
-        ports = {
-            service: remembered.get(f"{tunnel.thing}/{service}", 0) for service in tunnel.services
-        }
+        ports = suggested_ports(tunnel, remembered, state.links)
         user = _DEMO_USER if self.console.account.state.value.demo else ""
         hold = self.console.settings.state.value.hold_connections
         self.detail.show_tunnel(tunnel, state.links.get(tunnel.id), ports, user=user, hold=hold)
