@@ -6,7 +6,7 @@ every history is bounded while a session lives.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import TypeVar
@@ -155,15 +155,6 @@ class SessionLog:
     def peer(self, peer_id: str) -> PeerLog:
         """The peer's log, made where there is none yet."""
         return self.peers.setdefault(peer_id, PeerLog(peer_id))
-
-    def copy(self) -> "SessionLog":
-        """As it is now, for a thread to read while this log goes on."""
-        return replace(
-            self,
-            facts=dict(self.facts),
-            signaling=list(self.signaling),
-            peers={name: peer.copy() for name, peer in self.peers.items()},
-        )
 
     def span(self) -> tuple[float, float]:
         """POSIX seconds of the first and the last thing that is known; 0, 0 of an empty log."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -90,8 +91,11 @@ class LiveRecording:
             await self._tell_problem(problem)
 
     async def _write(self) -> None:
-        batch = self._tail.take()
-        await self._threads.run("write", lambda: self._file.write(batch))
+        while True:
+            batch = self._tail.take()
+            await self._threads.run("write", functools.partial(self._file.write, batch))
+            if not self._tail.behind:
+                break
         if self._file.raw_size >= MAX_RAW_BYTES and not self._stop.is_set():
             await self._go_on_in_another()
         self._show(self._shown())

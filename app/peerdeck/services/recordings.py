@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from peerdeck.cloud.threads import CallThreads
 from peerdeck.core.errors import UserError
 from peerdeck.core.observable import Observable
-from peerdeck.core.peer_log import SessionLog
+from peerdeck.core.peer_log import PeerLog, SessionLog
 from peerdeck.core.rtc_stats import Member
 from peerdeck.core.session import Phase, Recording, Session
 from peerdeck.core.stats_definitions import definition_of
@@ -173,7 +173,7 @@ class RecordingsService:
         """
         from peerdeck.storage.dumps import internals
 
-        copy = log.copy()
+        copy = await _copied(log)
         await self._export(path, lambda: internals.write(copy, path, program=PROGRAM))
 
     async def export_csv(
@@ -248,6 +248,15 @@ class RecordingsService:
 
     async def _thread(self, name: str, call: Callable[[], T]) -> T:
         return await self._threads.run(name, call)
+
+
+async def _copied(log: SessionLog) -> SessionLog:
+    """For a thread to read while the log goes on; other things have their turn between peers."""
+    peers: dict[str, PeerLog] = {}
+    for name, peer in tuple(log.peers.items()):
+        peers[name] = peer.copy()
+        await asyncio.sleep(0)
+    return replace(log, facts=dict(log.facts), signaling=list(log.signaling), peers=peers)
 
 
 def _opened(path: Path) -> OpenRecording:

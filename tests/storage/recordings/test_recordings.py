@@ -23,6 +23,7 @@ from peerdeck.core.errors import UserError
 from peerdeck.core.peer_log import DataMessage, Direction, Event, SessionLog, SignalingEntry
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.storage.recordings import records, unpacking, writer
+from peerdeck.storage.recordings import tail as tail_module
 from peerdeck.storage.recordings.reader import read
 from peerdeck.storage.recordings.tail import Tail
 from peerdeck.storage.recordings.writer import RecordingFile
@@ -260,6 +261,23 @@ def test_peer_that_left_and_came_again_is_recorded_both_times(path):
     file.close(8.0)
     second = plain(log)["peers"]["master"]["reports"]
     assert plain(read(path).log)["peers"]["master"]["reports"] == first + second
+
+
+def test_many_peers_with_long_histories_are_taken_in_turns(path, monkeypatch):
+    monkeypatch.setattr(tail_module, "_ROWS_AT_ONCE", 5)
+    log = session(peers=4)
+    file, tail = RecordingFile(path), Tail(log, from_beginning=True)
+    turns = 0
+    while not turns or tail.behind:
+        batch = tail.take()
+        assert sum(len(part.times) for part in batch.peers) <= 5
+        file.write(batch)
+        turns += 1
+        add_second(log, "viewer-0", 2 + turns)
+    file.write(tail.take())
+    file.close(8.0)
+    assert turns == 4
+    assert plain(read(path).log) == plain(log)
 
 
 def test_full_disk_leaves_what_was_there_and_says_so(path, monkeypatch):

@@ -43,7 +43,9 @@ def replace_with(path: Path, parts: Iterable[bytes]) -> None:
     try:
         with part.open("xb") as file:
             if path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as packed:
+                with gzip.GzipFile(
+                    fileobj=file, mode="wb", compresslevel=6, filename="", mtime=0
+                ) as packed:
                     packed.writelines(parts)
             else:
                 file.writelines(parts)
