@@ -225,9 +225,12 @@ def test_only_the_picture_is_painted_when_a_frame_comes(
     QCoreApplication.processEvents()
     bars: list[QRect] = []
     monkeypatch.setattr(video, "_paint_bars", lambda _, target: bars.append(target))
-    before = video.painted
-    sessions.frame()
-    qtbot.waitUntil(lambda: video.painted > before)
+    for _ in range(2):  # with the first, all that had to be painted anew is
+        before = video.painted
+        bars.clear()
+        sessions.frame()
+        qtbot.waitUntil(lambda before=before: video.painted > before)  # type: ignore[misc]
+        QCoreApplication.processEvents()
     assert bars == []
     page.resize(940, 700)
     qtbot.waitUntil(lambda: bool(bars))
