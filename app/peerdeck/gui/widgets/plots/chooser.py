@@ -20,7 +20,7 @@ from peerdeck.core.rtc_stats import Member
 from peerdeck.gui.models.series import STANDARD_OBJECT, SeriesModel
 from peerdeck.gui.models.stats_objects import StatsObject
 from peerdeck.gui.theme import GAP_S, GAP_XS
-from peerdeck.gui.widgets.buttons import Button, IconButton
+from peerdeck.gui.widgets.buttons import IconButton
 from peerdeck.gui.widgets.fields import SearchField
 
 
@@ -76,8 +76,8 @@ class Chooser(QWidget):
         self.search = SearchField("Filter members", self)
         self.tree = _Tree()
         self.arrangement = QComboBox()
-        self.raw = QCheckBox("Totals as they are")
-        self.reset = Button("Standard plots", "quiet")
+        self.raw = QCheckBox("Totals")
+        self.reset = IconButton("refresh", "Back to the standard plots")
         self._set_up_tree()
         self._lay_out()
         self.search.textChanged.connect(self._filter)
@@ -113,18 +113,17 @@ class Chooser(QWidget):
         head = QHBoxLayout()
         head.setSpacing(GAP_XS)
         head.addWidget(self.search, 1)
+        head.addWidget(self.reset)
         head.addWidget(close)
         foot = QHBoxLayout()
-        foot.setSpacing(GAP_XS)
+        foot.setSpacing(GAP_S)
+        foot.addWidget(self.arrangement, 1)
         foot.addWidget(self.raw)
-        foot.addStretch(1)
-        foot.addWidget(self.reset)
         column = QVBoxLayout(self)
         column.setContentsMargins(GAP_S, GAP_S, GAP_S, GAP_S)
         column.setSpacing(GAP_XS)
         column.addLayout(head)
         column.addWidget(self.tree, 1)
-        column.addWidget(self.arrangement)
         column.addLayout(foot)
 
     # --- what it says ----------------------------------------------------------------------

@@ -216,7 +216,7 @@ class Cell:
     def title_in(self, metrics: QFontMetricsF) -> str:
         """As much of the title as leaves room for a value beside it."""
         room = self.area.width() - metrics.horizontalAdvance(_ROOM)
-        return metrics.elidedText(self.plot.title, Qt.TextElideMode.ElideMiddle, room)
+        return metrics.elidedText(self.plot.title, Qt.TextElideMode.ElideRight, room)
 
     def values_at(self, when: float | None) -> str:
         traces = self.plot.traces
