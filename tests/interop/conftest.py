@@ -1,35 +1,31 @@
 """A local cloud over TLS, a Chromium that trusts it, and a page with Amazon's own SDKs in it."""
 
+import asyncio
 import os
 import shutil
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from tests.interop.browser import Browser, browser, chromium
-from tests.interop.joined import Join, Joined, only
+from tests.interop.joined import Join, Joined
+from tests.interop.web_page import HERE, SDK, aws_script, served
 
-from peerdeck.cloud.account import AwsAccount
-from peerdeck.core.channel import Role
-from peerdeck.core.ice import IceRequest
-from peerdeck.engine.viewer import ViewerSession
+from peerdeck.core.join import JoinOptions, PathPolicy
 from peerdeck.localcloud.authority import CERTIFICATE_FILE, Authority
 from peerdeck.localcloud.camera import DemoCamera
 from peerdeck.localcloud.cloud import LocalCloud
 from peerdeck.localcloud.seed import Seed, SeedChannel
 from peerdeck.localcloud.serve import environment
+from peerdeck.storage.secrets import SecretStore
+from peerdeck.storage.settings import SettingsFile
+from peerdeck.wiring import Console, build_console
 
-HERE = Path(__file__).parent
-PAGES = HERE / "pages"
-MODULES = HERE / "node_modules"
-SDK = MODULES / "amazon-kinesis-video-streams-webrtc" / "dist" / "kvs-webrtc.min.js"
 WIDTH, HEIGHT, FPS = 640, 360, 20
-_BUNDLE_S = 30
+SAMPLE_S = 0.2
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
@@ -49,47 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def aws_bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The AWS SDK for JavaScript as one script for browsers."""
-    bundle = tmp_path_factory.mktemp("bundle") / "aws.js"
-    subprocess.run(
-        [
-            "node",
-            MODULES / "esbuild" / "bin" / "esbuild",
-            PAGES / "sdk.js",
-            "--bundle",
-            "--format=iife",
-            "--global-name=AWS",
-            "--log-level=error",
-            f"--outfile={bundle}",
-        ],
-        check=True,
-        timeout=_BUNDLE_S,
-    )
-    return bundle.read_bytes()
+    return asyncio.run(aws_script(tmp_path_factory.mktemp("bundle")))
 
 
 @pytest.fixture
 async def page_url(aws_bundle: bytes) -> AsyncIterator[str]:
-    """A page of an origin of its own, as every web application's is."""
-    application = web.Application()
-
-    async def index(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGES / "index.html")
-
-    async def aws(request: web.Request) -> web.Response:
-        return web.Response(body=aws_bundle, content_type="text/javascript")
-
-    async def sdk(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(SDK)
-
-    application.router.add_get("/", index)
-    application.router.add_get("/aws.js", aws)
-    application.router.add_get("/kvs-webrtc.js", sdk)
-    application.router.add_static("/pages", PAGES)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with served(aws_bundle) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +74,13 @@ class Channel:
     def trust(self) -> ssl.SSLContext:
         assert self.cloud.authority is not None
         return self.cloud.authority.client_context()
+
+    def turn_uri(self, relay: str) -> str:
+        """relay: "udp", "tcp" or "tls"."""
+        turn = self.cloud.turn
+        if relay == "tls":
+            return f"turns:127.0.0.1:{turn.tls_port}?transport=tcp"
+        return f"turn:127.0.0.1:{turn.port}?transport={relay}"
 
     def config(self, role: str, **more: Any) -> dict[str, Any]:
         """What the page is told."""
@@ -172,41 +141,42 @@ async def camera(channel: Channel) -> AsyncIterator[DemoCamera]:
 
 
 @pytest.fixture
-async def join(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Join]:
-    """Lets our viewer join; all that it is told is in the environment, as for any AWS client."""
+async def console(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[Console]:
+    """All that it is told is in the environment, as for any AWS client."""
     for name in [name for name in os.environ if name.startswith("AWS")]:
         monkeypatch.delenv(name)
     for name, value in environment(channel.cloud, channel.certificate).items():
         monkeypatch.setenv(name, value)
-    account = AwsAccount()
-    video = account.kinesis_video(channel.region)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    console = build_console(
+        secrets=SecretStore(), settings_file=SettingsFile(tmp_path / "settings.json")
+    )
+    try:
+        await console.load()
+        yield console
+    finally:
+        async with asyncio.timeout(5):
+            await console.aclose()
+
+
+@pytest.fixture
+async def join(channel: Channel, console: Console) -> AsyncIterator[Join]:
+    """Lets us join, as viewer unless the options say something else."""
     joins: list[Joined] = []
 
-    async def join(*, relay: str = "") -> Joined:
-        client_id = f"ours-{len(joins)}"
-        request = IceRequest(channel.arn, client_id=client_id)
-        servers = (video.stun_server(), *await video.ice_servers(request))
-
-        async def sign() -> str:
-            return await video.signaling_url(channel.arn, Role.VIEWER, client_id)
-
-        def session(changed: Callable[[], None]) -> ViewerSession:
-            return ViewerSession(
-                client_id=client_id,
-                open_signaling=sign,
-                ice_servers=only(servers, relay) if relay else servers,
-                on_change=changed,
-                relay_only=bool(relay),
-                tls=channel.trust,
-            )
-
-        joins.append(Joined(session))
+    async def join(*, relay: str = "", **options: Any) -> Joined:
+        chosen = JoinOptions(sample_s=SAMPLE_S, **options)
+        if relay:
+            uri = chosen.ice_uri or channel.turn_uri(relay)
+            chosen = replace(chosen, policy=PathPolicy.RELAY, ice_uri=uri)
+        joins.append(Joined(console, channel.arn, chosen))
         return joins[-1]
 
     yield join
     for joined in joins:
         await joined.leave()
-    await account.aclose()
 
 
 def of_type(reports: list[dict[str, Any]], type_: str, **wanted: Any) -> list[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Amazon's JavaScript SDK in Chromium as master: our viewer sees its camera."""
 
-import asyncio
-
 import pytest
 from tests.interop.browser import Browser
 from tests.interop.conftest import FPS, HEIGHT, WIDTH, Channel, of_type, selected_candidate
@@ -18,16 +16,16 @@ async def test_first_frame_size_rate_and_texts(page: Browser, channel: Channel, 
     await page.call("interop.serve", serving(channel))
     joined = await join()
     await joined.frames(FPS)
-    began = await joined.session.sample()
+    began = await joined.stats()
     await joined.frames(FRAMES)
-    stats = await joined.session.sample()
-    names = {step.name for step in joined.session.steps}
+    stats = await joined.stats()
+    names = {step.name for step in joined.now.steps}
     assert names >= {"Answer received", "ICE connected", "DTLS connected", "First frame"}
     assert (stats.width, stats.height) == (WIDTH, HEIGHT)
     assert stats.fps == pytest.approx(FPS, rel=0.15)
     assert stats.frames_decoded > began.frames_decoded
     assert stats.codec == "VP8"
-    joined.session.send_text("hello browser")
+    joined.send("hello browser")
     assert await page.call("interop.text", "hello browser")
     assert await joined.text("hello browser") == "echo: hello browser"
     assert await page.call("interop.statuses") == []
@@ -42,14 +40,14 @@ async def test_first_frame_and_texts_through_turn_alone(
     await page.call("interop.serve", serving(channel, relay=relay))
     joined: Joined = await join(relay=relay)
     await joined.frames(FPS)
-    stats = await joined.session.sample()
+    stats = await joined.stats()
     assert (stats.width, stats.height) == (WIDTH, HEIGHT)
     assert stats.pair is not None
     assert stats.pair.local_kind == "relay"
     assert stats.pair.path == f"relay/{relay}"
     local = selected_candidate(await page.call("interop.stats"), "local")
     assert (local["candidateType"], local["relayProtocol"]) == ("relay", relay)
-    joined.session.send_text("hello browser")
+    joined.send("hello browser")
     assert await joined.text("hello browser") == "echo: hello browser"
 
 
@@ -60,6 +58,4 @@ async def test_the_page_is_left_and_the_session_says_so(
     joined = await join()
     await joined.frames(1)
     await page.call("interop.end")
-    async with asyncio.timeout(15):
-        await asyncio.wait([joined.task])
-    assert joined.task.exception() is not None
+    assert (await joined.failed()).remedy

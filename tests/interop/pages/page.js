@@ -124,6 +124,27 @@ const interop = (() => {
     await until("answer", () => peer.remoteDescription);
   }
 
+  // Milliseconds from now, when nothing is known of the channel, until the first picture was handed
+  // to the compositor: earlier than a person sees it.
+  async function firstPicture(config) {
+    const clicked = performance.now();
+    const video = document.querySelector("video");
+    const seen = new Promise((done) => {
+      video.requestVideoFrameCallback((now, frame) => done(frame.presentationTime));
+    });
+    await view(config);
+    return await Promise.race([seen, until("picture", () => false)]) - clicked;
+  }
+
+  // Leaves, and forgets the session.
+  function reset() {
+    end();
+    document.querySelector("video").srcObject = null;
+    Object.assign(session, { texts: [], statuses: [], open: false, channel: null });
+    session.peers.clear();
+    failed = null;
+  }
+
   // Resolves when so many pictures have been shown; with the video element's size.
   async function shown(count) {
     const video = document.querySelector("video");
@@ -219,5 +240,5 @@ const interop = (() => {
     }
   }
 
-  return { view, shown, serve, say, text, connected, stats, statuses, offerCharacters, end, call };
+  return { view, firstPicture, reset, shown, serve, say, text, connected, stats, statuses, offerCharacters, end, call };
 })();
