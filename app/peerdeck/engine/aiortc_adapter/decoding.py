@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from collections import deque
 from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
@@ -18,6 +19,10 @@ from peerdeck.engine.aiortc_adapter.inbound import Inbound, MeasuredFrame
 
 _log = logging.getLogger(__name__)
 _LONGEST_S = 0.12  # a frame of Opus; what is longer is a pause of the sender
+_WAITING_KEPT = 60  # encoded frames
+_DECODED_KEPT = 8
+_START_CODE = b"\x00\x00\x01"
+_NAL_IDR = 5
 _Task = tuple[RTCRtpCodecParameters, MeasuredFrame]
 
 
@@ -29,6 +34,9 @@ class Decoding:
     callback instead of a task each. Every attribute of a stream has one thread that writes it.
 
     wanted: False lets sound go undecoded; its samples are counted by their timestamps then.
+
+    Bounded at both ends: behind a decoder that is too slow frames are dropped until a key frame,
+    which is asked for; before a loop that is busy the oldest decoded ones are.
     """
 
     def __init__(self, receiver: RTCRtpReceiver, loop: asyncio.AbstractEventLoop) -> None:
@@ -36,6 +44,9 @@ class Decoding:
         self._failed: threading.Event = receiver._RTCRtpReceiver__decoder_error  # type: ignore[attr-defined]
         self._loop = loop
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._decoded: deque[Any] = deque(maxlen=_DECODED_KEPT)
+        self._scheduled = False
+        self._skipping = False
         self._ending = False
         self.wanted = True
         self._passed: int | None = None  # timestamp of the last frame that was let go
@@ -48,7 +59,18 @@ class Decoding:
             return
         self._passed = None
         self._ending = self._ending or task is None
-        self._tasks.put(task)
+        if task is None or not self._is_too_much(*task):
+            self._tasks.put(task)
+
+    def _is_too_much(self, codec: RTCRtpCodecParameters, encoded: MeasuredFrame) -> bool:
+        waiting = self._tasks.qsize()
+        if self._skipping and waiting < _WAITING_KEPT / 2 and starts_anew(codec.name, encoded.data):
+            self._skipping = False
+        elif not self._skipping and waiting >= _WAITING_KEPT:
+            self._skipping = True
+            self._failed.set()  # aiortc asks for a key frame with the next packet
+        encoded.stream.skipped += self._skipping
+        return self._skipping
 
     def get(self) -> None:
         """Until the end, for which aiortc's loop waits: what is still queued is let go then."""
@@ -74,7 +96,7 @@ class Decoding:
         stream.decode_s += now - started
         for frame in frames:
             _measure(stream, frame, encoded, now)
-            self._hand_over(frame)
+            self._hand_over(stream, frame)
 
     def _pass(self, codec: RTCRtpCodecParameters, encoded: MeasuredFrame) -> None:
         before, self._passed = self._passed, encoded.timestamp
@@ -88,17 +110,41 @@ class Decoding:
             stream.emitted += samples
             stream.waited_s += encoded.waited_s * samples
 
-    def _hand_over(self, frame: Any) -> None:
-        track = self._receiver._track
-        if track is not None:
+    def _hand_over(self, stream: Inbound, frame: Any) -> None:
+        stream.late += len(self._decoded) == _DECODED_KEPT
+        self._decoded.append(frame)
+        if not self._scheduled:
+            self._scheduled = True
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(track._queue.put_nowait, frame)
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        track = self._receiver._track
+        while track is not None and self._decoded:
+            track._queue.put_nowait(self._decoded.popleft())
+
+
+def starts_anew(codec: str, data: bytes) -> bool:
+    """Whether a frame needs no other (RFC 6386 §9.1; H.264 §7.4.1: an IDR slice)."""
+    if codec == "VP8":
+        return bool(data) and not data[0] & 1
+    if codec == "H264":
+        place = data.find(_START_CODE)
+        while 0 <= place < len(data) - len(_START_CODE):
+            if data[place + len(_START_CODE)] & 0x1F == _NAL_IDR:
+                return True
+            place = data.find(_START_CODE, place + len(_START_CODE))
+        return False
+    return True
 
 
 def _measure(stream: Inbound, frame: Any, encoded: MeasuredFrame, now: float) -> None:
     if isinstance(frame, av.VideoFrame):
-        # libvpx does not say so, but the first bit of its frames does (RFC 6386 §9.1).
-        key = bool(frame.key_frame) or (stream.decoder == "libvpx" and not encoded.data[0] & 1)
+        # libvpx does not say so, but the frame itself does.
+        key = bool(frame.key_frame) or (
+            stream.decoder == "libvpx" and starts_anew("VP8", encoded.data)
+        )
         stream.pictures.shown(now, frame.width, frame.height, key=key)
     elif isinstance(frame, av.AudioFrame):
         stream.samples += frame.samples

@@ -61,13 +61,14 @@ class Inbound:
 
     nacks, plis: sent for it. discarded: packets too late to be of use. frames: complete ones that
     left the jitter buffer; incomplete: given up. waited_s, emitted: time in the jitter buffer and
-    what it was of: frames of a video, samples of an audio stream. undecodable: frames.
+    what it was of: frames of a video, samples of an audio stream. undecodable, skipped, late:
+    frames that were no picture, were not decoded for want of time, or not handed on for it.
     """
 
     __slots__ = (
         "bytes", "decode_s", "decoder", "discarded", "emitted", "frames", "header_bytes",
-        "incomplete", "nacks", "packets", "payload_type", "pictures", "plis", "received_at",
-        "remote", "sample_rate", "samples", "undecodable", "waited_s",
+        "incomplete", "late", "nacks", "packets", "payload_type", "pictures", "plis", "received_at",
+        "remote", "sample_rate", "samples", "skipped", "undecodable", "waited_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -77,6 +78,7 @@ class Inbound:
         self.nacks = self.plis = self.discarded = self.frames = self.incomplete = 0
         self.waited_s = self.decode_s = 0.0
         self.emitted = self.undecodable = self.samples = self.sample_rate = 0
+        self.skipped = self.late = 0
         self.pictures = Pictures()
         self.decoder = ""
         self.remote: RemoteSender | None = None

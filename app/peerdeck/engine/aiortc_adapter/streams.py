@@ -83,7 +83,7 @@ def _video(stream: Inbound) -> dict[str, Value]:
     members: dict[str, Value] = {
         "framesReceived": stream.frames,
         "framesDecoded": pictures.count,
-        "framesDropped": stream.incomplete + stream.undecodable,
+        "framesDropped": stream.incomplete + stream.undecodable + stream.skipped + stream.late,
         "keyFramesDecoded": pictures.key_frames,
         "framesPerSecond": pictures.in_last_second(perf_counter()),
         "totalDecodeTime": stream.decode_s,
