@@ -230,3 +230,27 @@ def channel_free_session():
 )
 def test_which_failures_are_waited_out(channel_free_session, problem, passes):
     assert channel_free_session._may_pass(problem, 0) is passes
+
+
+async def test_leaving_while_a_lost_peer_is_closed_leaves_no_socket(channel, camera, monkeypatch):
+    joined = channel.join(lost_after_s=0.5)
+    await joined.until(framed)
+    closing, may_close = asyncio.Event(), asyncio.Event()
+    attempt = joined.session._attempt
+    close = attempt.peer.close
+
+    async def slow(timeout_s):
+        closing.set()
+        await may_close.wait()
+        await close(timeout_s)
+
+    monkeypatch.setattr(attempt.peer, "close", slow)
+    cut(camera, joined.session)
+    async with asyncio.timeout(5):
+        await closing.wait()
+    leaving = asyncio.get_running_loop().create_task(joined.leave())
+    await asyncio.sleep(0)
+    may_close.set()
+    await leaving
+    assert attempt.link.state == "closed"
+    assert attempt.peer.state == "closed"

@@ -324,6 +324,17 @@ class Attempt:
             self._failed.set_exception(error)
 
     async def _close(self) -> None:
+        """To the end, even where who waits is cancelled: sockets would stay."""
+        closing = asyncio.get_running_loop().create_task(
+            self._close_all(), name=f"viewer-{self.client_id}/close"
+        )
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
+
+    async def _close_all(self) -> None:
         await self._tasks.aclose()
         for future in (self._promise, self._answer, self._failed):
             future.cancel()
