@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QKeyEvent, QWheelEvent
 from PySide6.QtTest import QTest
@@ -601,6 +603,49 @@ def test_losses_and_rebuilds_are_marked_in_every_plot(qtbot: QtBot) -> None:
     log.peers["master"].table.append(report(START + 200, 200))
     shown_now(view)
     assert len(view.canvas.axis.marks) == 3
+    view.end()
+    view.close()
+    view.deleteLater()
+
+
+# --- whatever a file holds ---------------------------------------------------------------------
+
+VALUES = st.one_of(
+    st.none(),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.integers(-(2**70), 2**70),
+    st.sampled_from([0.0, 1e308, -1e308, 5e-324, 1e29]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.001, 1e6), VALUES), max_size=40),
+    st.booleans(),
+    st.sampled_from([60.0, 300.0, ALL]),
+)
+def test_any_table_is_drawn_in_any_window(
+    samples: list[tuple[float, float | None]], raw: bool, span_s: float
+) -> None:
+    log = SessionLog()
+    table, at_s = log.peer("p").table, START
+    for step, value in samples:
+        at_s += step
+        members = {} if value is None else {"bytesReceived": float(value)}
+        table.append(StatsReport(at_s, {"T": {"type": "transport", **members}}))
+    view = PlotsView()
+    view.resize(500, 200)
+    view.show()
+    view.chooser.raw.setChecked(raw)
+    view.chooser.choose([(STANDARD_OBJECT, "Bitrate in"), ("T", "bytesReceived")])
+    view.stretch.choose_span(span_s)
+    view.show_log(log, "p", None)
+    view.canvas.zoomed.emit(0.01, at_s)
+    view.canvas.panned.emit(-1e9)
+    view.canvas.point_at(view.canvas.axis.begin)
+    view.canvas.grab()
+    for cell in view.canvas.cells:
+        assert cell.low < cell.high
     view.end()
     view.close()
     view.deleteLater()

@@ -192,3 +192,17 @@ def test_growing_announces_what_went_and_what_came(model: RowsModel[Thing]) -> N
     assert heard.events == [("out", 0, 1), ("in", 4, 5)]
     model.grow(0, ())
     assert len(heard.events) == 2
+
+
+def test_a_tooltip_shows_what_it_was_given_and_no_page_of_it() -> None:
+    columns: tuple[Column[Thing], ...] = (
+        Column("Name", lambda t: t.name, tooltip=lambda t: t.name),
+    )
+    model = RowsModel(columns, lambda thing: thing.id)
+    said = "<img src='file:///etc/passwd'> & co"
+    model.set_rows([Thing("a", said), Thing("b", "plain & short"), Thing("c", "x" * 9999)])
+    tips = [model.index(row, 0).data(Qt.ItemDataRole.ToolTipRole) for row in range(3)]
+    assert "<img" not in tips[0]
+    assert "&lt;img" in tips[0]
+    assert tips[1] == "plain & short"
+    assert len(tips[2]) < 3000

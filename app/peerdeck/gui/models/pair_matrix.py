@@ -10,7 +10,7 @@ from peerdeck.core.quantities import bytes_text
 from peerdeck.core.rtc_stats import TYPE, Value
 from peerdeck.gui.models.definitions import definition_words
 from peerdeck.gui.models.pairs import KIND_WORDS, STATES, End, Pair, PairGrid
-from peerdeck.gui.models.rows import Column, Index
+from peerdeck.gui.models.rows import Column, Index, plain_tip
 from peerdeck.gui.widgets.plots.units import count_text
 
 PAIR_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
@@ -75,7 +75,7 @@ class PairMatrixModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             side = "Remote" if across else "Local"
             meaning = KIND_WORDS.get(end.kind, "")
-            return f"{side} {end.title}: {end.address or end.id}\n{meaning}".strip()
+            return plain_tip(f"{side} {end.title}: {end.address or end.id}\n{meaning}".strip())
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -88,17 +88,23 @@ class PairMatrixModel(QAbstractTableModel):
             return pair
         if role == Qt.ItemDataRole.DisplayRole:
             return "not paired" if pair is None else pair.state
-        if role in {Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole}:
-            local, remote = self.ends(index)
-            where = f"{local.title} {local.address} → {remote.title} {remote.address}"
-            if pair is None:
-                return f"{where}\n{self.grid.why_unpaired(local, remote)}"
-            figures = (
-                f"round trip {pair.rtt_text}, {pair.answered} of {pair.sent} checks answered, "
-                f"{pair.bytes_text}"
-            )
-            return f"{where}\n{pair.state}: {state_words(pair.state)}\n{figures}"
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(self._words(index, pair))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return self._words(index, pair)
         return None
+
+    def _words(self, index: Index, pair: Pair | None) -> str:
+        """All of a place in one text."""
+        local, remote = self.ends(index)
+        where = f"{local.title} {local.address} → {remote.title} {remote.address}"
+        if pair is None:
+            return f"{where}\n{self.grid.why_unpaired(local, remote)}"
+        figures = (
+            f"round trip {pair.rtt_text}, {pair.answered} of {pair.sent} checks answered, "
+            f"{pair.bytes_text}"
+        )
+        return f"{where}\n{pair.state}: {state_words(pair.state)}\n{figures}"
 
 
 def _ids(grid: PairGrid) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -16,6 +17,7 @@ BAR_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1  # share 0–1 of a bar, or 
 ID_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 2
 # More separate changes than this and one reset is cheaper for every view than the exact signals.
 _MOST_RUNS: Final = 64
+_MOST_TIP: Final = 2000
 _ALIGN: Final = {
     "left": Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
     "right": Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
@@ -271,6 +273,15 @@ def _runs(marks: Sequence[bool]) -> list[tuple[int, int]]:
     return runs
 
 
+def plain_tip(text: str | None) -> str | None:
+    """A tooltip that shows what it was given: what a peer or a file says may look like HTML, and
+    would be taken for it. Very long ones are cut."""
+    if text is None:
+        return None
+    text = text if len(text) <= _MOST_TIP else f"{text[:_MOST_TIP]}…"
+    return f"<p style='white-space:pre-wrap'>{escape(text)}</p>" if "<" in text else text
+
+
 def _decoration(column: Column[Row], row: Row) -> Any:
     shown = column.icon(row) if column.icon else None
     return None if shown is None else assets.icon(*shown)
@@ -287,7 +298,7 @@ _ROLES: Final[dict[int, Callable[[Column[Any], Any], Any]]] = {
     int(Qt.ItemDataRole.TextAlignmentRole): lambda column, row: _ALIGN[column.align],
     int(Qt.ItemDataRole.FontRole): lambda column, row: theme().font(column.font),
     int(Qt.ItemDataRole.ToolTipRole): lambda column, row: (
-        column.tooltip(row) if column.tooltip else None
+        plain_tip(column.tooltip(row)) if column.tooltip else None
     ),
     BAR_ROLE: lambda column, row: column.bar(row) if column.bar else None,
 }

@@ -11,7 +11,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt
 
 from peerdeck.core.peer_log import Description, appended
 from peerdeck.gui.models.events import moment_text, since_text
-from peerdeck.gui.models.rows import Column, Index
+from peerdeck.gui.models.rows import Column, Index, plain_tip
 from peerdeck.gui.theme import theme
 
 LINE_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
@@ -182,7 +182,7 @@ class SdpModel(QAbstractItemModel):
             return f"{line.mark} {line.text}" if line.mark else line.text
         if role == Qt.ItemDataRole.ToolTipRole and line is not None:
             said = {"+": "Added", "−": "Taken out"}.get(line.mark, "")
-            return f"{said}: {line.text}" if said else line.text
+            return plain_tip(f"{said}: {line.text}" if said else line.text)
         return None
 
 

@@ -1,19 +1,21 @@
 """What can be plotted of a session, as a tree with check marks."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, Qt, Signal
 
 from peerdeck.core.rtc_stats import Member
 from peerdeck.gui.models.definitions import definition_words
-from peerdeck.gui.models.rows import Index
+from peerdeck.gui.models.rows import Index, plain_tip
 from peerdeck.gui.models.stats_objects import GROUPS, StatsObject
 from peerdeck.gui.theme import theme
 
 STANDARD_OBJECT: Final = "standard"  # the object whose members are the standard plots
 _ROOT: Final = 0
+_Offered = tuple[str, Callable[[], str], Member]  # name, words of its definition, member
 
 
 @dataclass(slots=True)
@@ -25,9 +27,12 @@ class _Node:
     row: int
     text: str
     key: str
-    tooltip: str = ""
     member: Member | None = None
+    words: Callable[[], str] | None = None  # of the definition: asked for by few tooltips
     children: list[int] = field(default_factory=list)
+
+    def tooltip(self) -> str:
+        return self.words() if self.words is not None else ""
 
 
 class SeriesModel(QAbstractItemModel):
@@ -108,13 +113,16 @@ class SeriesModel(QAbstractItemModel):
 
     def _build(self) -> None:
         self._nodes = [_Node(_ROOT, _ROOT, 0, "", "")]
-        named = [(name, words, (STANDARD_OBJECT, name)) for name, words in self._standard.items()]
+        named: list[_Offered] = [
+            (name, partial(str, words), (STANDARD_OBJECT, name))
+            for name, words in self._standard.items()
+        ]
         self._add_members(_ROOT, "Standard plots", STANDARD_OBJECT, named, "standard")
         groups: dict[str, int] = {}
         for one in self._objects:
             title = GROUPS.get(one.type, one.type)
             members = [
-                (member, definition_words(one.type, member), (one.id, member))
+                (member, partial(definition_words, one.type, member), (one.id, member))
                 for member in one.members
             ]
             searched = f"{title} {one.type} {one.name}"
@@ -124,9 +132,7 @@ class SeriesModel(QAbstractItemModel):
                 groups[one.type] = self._add(_ROOT, title, one.type)
             self._add_members(groups[one.type], one.name, one.id, members, searched)
 
-    def _matching(
-        self, members: Sequence[tuple[str, str, Member]], searched: str
-    ) -> list[tuple[str, str, Member]]:
+    def _matching(self, members: Sequence[_Offered], searched: str) -> list[_Offered]:
         above = searched.lower()
         return [
             row for row in members if all(w in above or w in row[0].lower() for w in self._words)
@@ -137,21 +143,26 @@ class SeriesModel(QAbstractItemModel):
         parent: int,
         title: str,
         key: str,
-        members: Sequence[tuple[str, str, Member]],
+        members: Sequence[_Offered],
         searched: str,
     ) -> None:
         rows = self._matching(members, searched)
         if rows:
             node = self._add(parent, title, key)
             for name, words, member in rows:
-                self._add(node, name, f"{key}/{name}", words, member)
+                self._add(node, name, f"{key}/{name}", member, words)
 
     def _add(
-        self, parent: int, text: str, key: str, tooltip: str = "", member: Member | None = None
+        self,
+        parent: int,
+        text: str,
+        key: str,
+        member: Member | None = None,
+        words: Callable[[], str] | None = None,
     ) -> int:
         siblings = self._nodes[parent].children
         number = len(self._nodes)
-        self._nodes.append(_Node(number, parent, len(siblings), text, key, tooltip, member))
+        self._nodes.append(_Node(number, parent, len(siblings), text, key, member, words))
         siblings.append(number)
         return number
 
@@ -191,7 +202,7 @@ class SeriesModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return node.text
         if role == Qt.ItemDataRole.ToolTipRole:
-            return node.tooltip or node.text
+            return plain_tip(node.tooltip() or node.text)
         if role == Qt.ItemDataRole.CheckStateRole and node.member is not None:
             chosen = node.member in self.chosen
             return Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked

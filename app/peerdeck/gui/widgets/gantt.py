@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from peerdeck.core.quantities import milliseconds_text
 from peerdeck.core.session import Step
+from peerdeck.gui.models.rows import plain_tip
 from peerdeck.gui.models.steps import StepRow, step_rows
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, theme
 from peerdeck.gui.widgets.plots.units import round_step
@@ -156,6 +157,6 @@ class Gantt(QWidget):
                     f"{row.name}: {milliseconds_text(row.took_ms)}, done {after} after the click"
                 )
                 words += f"\n{row.detail}" if row.detail else ""
-            QToolTip.showText(event.globalPos(), words, self)
+            QToolTip.showText(event.globalPos(), plain_tip(words) or "", self)
             return True
         return super().event(event)

@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from peerdeck.gui.models.rows import plain_tip
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, GAP_XS, theme
 from peerdeck.gui.widgets.plots import painting
 from peerdeck.gui.widgets.plots.painting import Cell, Plot, TimeAxis
@@ -259,6 +260,6 @@ class Canvas(QWidget):
             cell = next((c for c in self._cells if c.whole.contains(place)), None)
             in_words = cell is not None and place.y() < cell.area.top()
             words = cell.plot.words if cell is not None and in_words else ""
-            QToolTip.showText(event.globalPos(), words, self)
+            QToolTip.showText(event.globalPos(), plain_tip(words) or "", self)
             return True
         return super().event(event)

@@ -18,6 +18,7 @@ from peerdeck.core.stats_table import StatsTable
 Array = NDArray[np.float64]
 _GAP_S: Final = 5.0  # a longer silence between two samples breaks the line
 _GAP_STEPS: Final = 3
+_MOST: Final = 1e30
 
 
 class Rows:
@@ -51,6 +52,8 @@ class Rows:
             values = self.table.column(member)[self._from : self._to]
             if len(values) == len(self._times):
                 found = np.array(values, dtype=np.float64)
+                # A foreign file may hold anything; what no axis could show is not known.
+                found[~(np.abs(found) < _MOST)] = np.nan
             else:
                 found = np.full(len(self._times), np.nan)
             self._columns[member] = found
