@@ -30,8 +30,10 @@ def written(path, value):
 
 def test_dump_of_chromium_opens_with_all_connections(dump):
     assert read(CHROMIUM)[0] == INTERNALS
-    assert dump.title == dump.facts["Page"] == "http://127.0.0.1:39647/"
-    assert "HeadlessChrome/156" in dump.facts["Browser"]
+    assert dump.title == "127.0.0.1:39647"
+    assert dump.facts["Page"] == "http://127.0.0.1:39647/"
+    assert dump.facts["Browser"] == "Chromium 156.0.8078.79, Linux"
+    assert "HeadlessChrome/156" in dump.facts["User agent"]
     assert list(dump.peers) == ["9-1", "9-2"]
     assert [len(peer.table) for peer in dump.peers.values()] == [8, 8]
     assert dump.started_at == pytest.approx(1_795_195_097.5546)
@@ -212,7 +214,9 @@ def test_any_json_in_place_of_a_value_opens_or_is_named(tmp_path_factory, value)
         connection(updateLog=[{"type": "setLocalDescription", "value": value, "timestamp": 1.0}]),
         connection(stats={"a-b": series(value, "10.000", "11.000")}),
         connection(stats={"a-b": series([value, 1], "10.000", "11.000")}),
-        connection(rtcConfiguration=value),
+        connection(rtcConfiguration=value, url="http://[a"),
+        {**connection(), "UserAgentData": value},
+        {**connection(), "UserAgentData": {"brands": value, "platform": value}},
     ):
         try:
             read(written(path, dump))

@@ -42,7 +42,7 @@ def dump(log: SessionLog, *, program: str) -> dict[str, Any]:
         "timestamp": round(1000 * log.span()[1]),
         "getUserMedia": [],
         "PeerConnections": {name: _connection(log, peer) for name, peer in log.peers.items()},
-        "UserAgent": log.facts.get("Browser") or program,
+        "UserAgent": log.facts.get("User agent") or program,
         "UserAgentData": {
             "brands": [{"brand": name, "version": version}],
             "fullVersionList": [{"brand": name, "version": version}],

@@ -46,6 +46,7 @@ class _Connection(msgspec.Struct, rename="camel"):
 class _Dump(msgspec.Struct, rename="pascal"):
     peer_connections: dict[str, _Connection]
     user_agent: str = ""
+    user_agent_data: Any = None
 
 
 def read(path: Path) -> tuple[str, SessionLog]:
@@ -80,11 +81,12 @@ def _internals(name: str, dump: _Dump) -> SessionLog:
             updates.add(_update_time(update, first), update.type, update.value)
     pages = [found.url for found in dump.peer_connections.values() if found.url]
     settings = [found.rtc_configuration for found in dump.peer_connections.values()]
-    log.title = pages[0] if pages else name
+    log.title = _host(pages[0]) if pages else name
     log.facts = _facts(
         {
             "Page": ", ".join(dict.fromkeys(pages)),
-            "Browser": dump.user_agent,
+            "Browser": _browser(dump.user_agent_data),
+            "User agent": dump.user_agent,
             "Configuration": settings[0] if settings else "",
         }
     )
@@ -94,6 +96,24 @@ def _internals(name: str, dump: _Dump) -> SessionLog:
 
 def _empty(peer_id: str) -> PeerLog:
     return PeerLog(peer_id, StatsTable(), [], [], [])
+
+
+def _browser(data: Any) -> str:
+    """ "Chromium 156.0.8078.79, Linux", of NavigatorUAData."""
+    if not isinstance(data, dict):
+        return ""
+    brands = data.get("fullVersionList") or data.get("brands") or []
+    names = [
+        f"{brand.get('brand')} {brand.get('version')}"
+        for brand in (brands if isinstance(brands, list) else [])
+        if isinstance(brand, dict) and not str(brand.get("brand", "Not")).startswith("Not")
+    ]
+    return ", ".join([*names[:1], str(data.get("platform") or "")]).strip(", ")
+
+
+def _host(page: str) -> str:
+    """Of a URL, and any other text as it is; nothing that a page may have in its address fails."""
+    return page.partition("://")[2].partition("/")[0] or page
 
 
 def _facts(facts: dict[str, Any]) -> dict[str, str]:
@@ -156,7 +176,8 @@ def _rtcstats(name: str, data: bytes) -> SessionLog:
             if not isinstance(scope, str):
                 _add_client(log, value)
             elif event == "create":
-                log.title = next((text for text in more if isinstance(text, str)), log.title)
+                page = next((text for text in more if isinstance(text, str)), "")
+                log.title = _host(page) or log.title
             elif not event.startswith("navigator."):
                 peer = log.peers.setdefault(scope, _empty(scope))
                 if event == "getStats":
@@ -175,7 +196,8 @@ def _rtcstats(name: str, data: bytes) -> SessionLog:
 
 def _add_client(log: SessionLog, value: Any) -> None:
     if isinstance(value, dict):
-        log.facts = _facts({"Browser": value.get("userAgent") or value.get("userAgentData")})
+        browser, agent = _browser(value.get("userAgentData")), value.get("userAgent")
+        log.facts = _facts({"Browser": browser, "User agent": agent})
 
 
 def _report(at_s: float, stats: dict[str, dict[str, Any]]) -> StatsReport:
