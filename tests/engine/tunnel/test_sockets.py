@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
+import gc
 import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.engine.tunnel.strange_service import WebSocketService
 from tests.engine.tunnel.tunnel_chain import QUICK, Client, Server, port_of, until
 
 from peerdeck.core.secret import Secret
 from peerdeck.core.tunnel import Mode
+from peerdeck.engine.tasks import TaskSet
 from peerdeck.engine.tunnel import Limits, PortInUse, TunnelProxy
+from peerdeck.engine.tunnel.dialer import Dialer
+from peerdeck.engine.tunnel.dialing import begin_dial
 from peerdeck.engine.tunnel.sockets import Listener, Settling
 from peerdeck.engine.tunnel.waiting import Leisure
 from peerdeck.protocol.frames import MessageStream, MessageType, decode
@@ -196,8 +201,6 @@ async def test_a_port_that_stays_taken_is_tried_as_often_as_wished(chain) -> Non
 
 
 async def test_a_target_on_this_machine_needs_no_task(chain, monkeypatch) -> None:
-    from peerdeck.engine.tunnel.dialer import Dialer
-
     async def never(*_: object) -> None:
         raise AssertionError("a task dialed")
 
@@ -223,24 +226,29 @@ async def test_where_transports_take_their_time_everything_works_as_well(
             assert await client.ask(b"x") == b"x"
 
 
-async def test_a_dial_that_is_given_up_before_its_first_turn_leaves_no_socket(chain) -> None:
+async def test_a_dial_that_is_given_up_before_its_first_turn_leaves_no_socket() -> None:
     """A target that does not answer at once is left to a task; this one never gets a turn."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen(0)
-    port = server.getsockname()[1]
-    full = []
-    for _ in range(4):  # until its backlog is full
-        one = socket.socket()
-        one.setblocking(False)
-        one.connect_ex(("127.0.0.1", port))
-        full.append(one)
-    made = await chain(SSH=port, limits=QUICK)
-    destination = await made.destination()
-    proxy = await made.source()
-    async with Client(port_of(proxy, "SSH")) as client:
-        client.writer.write(b"x")
-        await until(lambda: destination.snapshot().connections)
-        await destination.aclose()
-    for one in (*full, server):
-        one.close()
+    failed: list[object] = []
+    tasks = TaskSet("test")
+    dialer = Dialer(Limits(), tasks, failed.append)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as one:
+        at = server.getsockname()[1]
+        while True:  # until its backlog is full
+            attempt = begin_dial(("127.0.0.1", at))
+            assert attempt is not None
+            one.callback(attempt.socket.close)
+            if not attempt.is_whole:
+                break
+        dialer.targets = {"SSH": ("127.0.0.1", at)}
+        local = type("Local", (), {"service": "SSH", "problem": "", "client": ""})()
+        descriptors = psutil.Process().num_fds()
+        gc.disable()
+        try:
+            dialer.start(local)
+            assert psutil.Process().num_fds() > descriptors
+            dialer.cancel(local)
+            await tasks.aclose()
+            assert failed == [local]
+        finally:
+            gc.enable()
+        assert psutil.Process().num_fds() == descriptors
