@@ -240,7 +240,9 @@ def draw_static(painter: QPainter, cells: Sequence[Cell], axis: TimeAxis, column
             painter.setPen(line if value == cell.low else faint)
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(muted)
-            box = QRectF(cell.whole.left(), y - 10, area.left() - cell.whole.left() - GAP_XS, 20)
+            middle = max(y, area.top() + GAP_XS)  # the unit stands above
+            room = area.left() - cell.whole.left() - GAP_XS
+            box = QRectF(cell.whole.left(), middle - 10, room, 20)
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, right, f"{value * factor:.6g}")
         lowest = place >= len(cells) - columns
