@@ -6,6 +6,7 @@ import pytest
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtpPacket
 
+from peerdeck.engine.aiortc_adapter import inbound
 from peerdeck.engine.aiortc_adapter.inbound import (
     InboundStreams,
     MeasuringBuffer,
@@ -145,6 +146,72 @@ def test_frames_that_never_become_whole_are_given_up_and_asked_for_anew(video):
     assert video.asked >= 1
     assert video.stream.incomplete >= 1
     assert len(video.out) > 3
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    found = Clock()
+    monkeypatch.setattr(inbound, "perf_counter", found)
+    return found
+
+
+def send(video, clock, number, *, without=()):
+    """A frame of three packets, and its time at 30 frames a second."""
+    clock.now += 1 / 30
+    video.add(*(p for p in frame(3 * number, 3000 * number) if p.sequence_number not in without))
+
+
+def test_what_nobody_sends_again_is_given_up_after_a_second(clock):
+    video = Video()
+    for number in range(10):
+        send(video, clock, number, without={16})  # amid frame 5
+    assert len(video.out) == 5
+    for number in range(10, 34):
+        send(video, clock, number)
+    assert len(video.out) == 5
+    assert video.asked == 0
+    for number in range(34, 64):
+        send(video, clock, number)
+    assert video.asked == 1
+    assert video.stream.incomplete == 1
+    # Its rest was not taken for a frame, and no other is missing.
+    assert video.out[5:] == [f"{3 * n},{3 * n + 1},{3 * n + 2}," for n in range(6, 64)]
+
+
+@pytest.mark.parametrize("without", [{15}, {17}, {15, 16}, {16, 17}, {15, 16, 17}, {14, 15}])
+def test_whatever_part_is_lost_the_next_frame_begins_at_its_beginning(clock, without):
+    video = Video()
+    for number in range(80):
+        send(video, clock, number, without=without)
+    assert video.asked == 1
+    last = max(without) // 3
+    assert video.out[-1] == "237,238,239,"
+    assert all(text.split(",")[0] in {str(3 * n) for n in range(80)} for text in video.out)
+    assert len(video.out) >= 80 - (last - min(without) // 3 + 1)
+
+
+def test_slow_pictures_have_their_second_too(clock):
+    """That a frame's end is missing is seen with the next frame; from then on it counts."""
+    video = Video()
+    for number in range(3):
+        video.add(*frame(3 * number, 90_000 * number))
+        clock.now += 1.5
+    first, second, lost = frame(9, 270_000)
+    video.add(first, second)
+    clock.now += 1.5
+    video.add(*frame(12, 360_000))
+    assert video.asked == 0
+    clock.now += 0.4
+    video.add(lost)
+    assert video.out[3] == "9,10,11,"
 
 
 def test_a_sender_that_begins_anew_is_followed(video):

@@ -13,6 +13,7 @@ _WINDOW = 30  # frames of which the W3C's freezes take the mean
 _ENOUGH = 5  # before so many there is no mean worth comparing with
 _FREEZE_MORE_S = 0.150
 _LATE_S = 10.0
+_PATIENCE_S = 1.0
 _NALS_FIRST = {7, 9, 24}  # parameter sets, delimiter, several in one packet
 
 
@@ -139,13 +140,14 @@ class MeasuredFrame(JitterFrame):
 
 
 class MeasuringBuffer(JitterBuffer):
-    """aiortc's jitter buffer with a clock, and three of its faults mended.
+    """aiortc's jitter buffer with a clock, and some of its faults mended.
 
     A frame is complete at its marker, not only when the next one begins, unless the sender has been
     seen to set markers elsewhere. What comes before the first packet that was seen, while nothing
-    has been taken out, still has its place. Packets amid a frame are not searched for a whole one.
+    has been taken out, still has its place. What is missing for a second is given up, and a key
+    frame asked for. Packets amid a frame are not searched for a whole one.
 
-    starts: whether a packet surely is a frame's first; needed for the very first frame alone.
+    starts: whether a packet surely is a frame's first.
     """
 
     def __init__(
@@ -159,6 +161,7 @@ class MeasuringBuffer(JitterBuffer):
         self._newest: int | None = None
         self._markers_hold = like._is_video
         self._by_marker: int | None = None  # timestamp of the last frame that a marker ended
+        self._taken_at = perf_counter()
         self._since: dict[int, float] = {}  # first arrival, by RTP timestamp
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
@@ -173,7 +176,45 @@ class MeasuringBuffer(JitterBuffer):
         if in_order or self._newest is None or uint16_gt(sequence, self._newest):
             self._newest = sequence
         self._more = self._more or not in_order or self._ends_a_frame(packet)
-        return super().add(packet)
+        asks, frame = super().add(packet)
+        if frame is None and self._is_video and perf_counter() - self._taken_at > _PATIENCE_S:
+            lost = self._lost()
+            if lost:
+                self._give_up(lost)
+                return True, self._remove_frame(sequence)
+        return asks, frame
+
+    def _lost(self) -> int:
+        """How many places to leave for the next frame behind a gap that nobody closed in time.
+
+        aiortc asks once for what is missing, and without an answer stands until 512 packets came.
+        """
+        if self._origin is None or self._newest is None:
+            return 0
+        now, before, behind = perf_counter(), None, False
+        for place in range(uint16_add(self._newest, -self._origin) + 1):
+            packet = self._packets[(self._origin + place) % self._capacity]
+            if packet is not None and before is None and place and not behind:
+                if now - self._since.get(packet.timestamp, now) <= _PATIENCE_S:
+                    return 0
+                behind = True
+            if packet is not None and behind:
+                begins = before is not None and before.timestamp != packet.timestamp
+                if begins or self._starts(packet):
+                    return place
+            before = packet
+        return 0
+
+    def _give_up(self, count: int) -> None:
+        origin = self._origin or 0
+        places = (self._packets[(origin + place) % self._capacity] for place in range(count))
+        gone = {packet.timestamp: packet.ssrc for packet in places if packet is not None}
+        for timestamp, ssrc in gone.items():
+            self._streams[ssrc].incomplete += 1
+            self._since.pop(timestamp, None)
+        self.remove(count)
+        self._begun = self._more = True
+        self._taken_at = perf_counter()
 
     def _in_place(self, packet: RtpPacket) -> bool:
         """Whether a packet is still of use; makes room before the first one."""
@@ -228,7 +269,7 @@ class MeasuringBuffer(JitterBuffer):
 
     def _take(self, packets: list[RtpPacket]) -> MeasuredFrame:
         first, now = packets[0], perf_counter()
-        self._begun = True
+        self._begun, self._taken_at = True, now
         self.remove(len(packets))
         self._by_marker = first.timestamp if packets[-1].marker else None
         waited_s = now - self._since.pop(first.timestamp, now)
