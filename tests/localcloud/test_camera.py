@@ -24,6 +24,7 @@ from yarl import URL
 from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.secret import Secret
 from peerdeck.localcloud.camera import DemoCamera
+from peerdeck.localcloud.camera.checks import _Checks
 from peerdeck.localcloud.camera.font import text_mask
 from peerdeck.localcloud.camera.live import LiveVideo
 from peerdeck.localcloud.camera.scene import Scene
@@ -385,3 +386,37 @@ async def test_a_watcher_that_does_not_read_loses_packets_up_to_a_key_frame():
     assert packet.is_keyframe
     track.stop()
     track.stop()
+
+
+async def test_checks_of_the_camera_go_on_while_their_end_is_waited_for():
+    """aioice's loop would look again after 20 ms only; here it is left at once."""
+    answers = [True, True, True, False]
+    over = asyncio.Event()
+
+    class Ice:
+        _check_list = ("a pair",)
+
+        def _check_periodic(self) -> bool:
+            goes_on = answers.pop(0)
+            if not goes_on:
+                over.set()
+            return goes_on
+
+    ice = Ice()
+    _Checks(ice).install()
+    assert not ice._check_periodic()
+    async with asyncio.timeout(5):
+        await over.wait()
+    assert answers == []
+
+
+async def test_checks_of_the_camera_wait_for_the_first_candidate():
+    class Ice:
+        _check_list = ()
+
+        def _check_periodic(self) -> bool:
+            return True
+
+    ice = Ice()
+    _Checks(ice).install()
+    assert ice._check_periodic()

@@ -22,6 +22,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.sdp import candidate_from_sdp
 
+from peerdeck.localcloud.camera.checks import end_at_once
 from peerdeck.localcloud.camera.live import LiveTrack, LiveVideo
 from peerdeck.protocol.signaling import (
     SessionDescription,
@@ -145,6 +146,7 @@ class Watcher:
                 transceiver.direction = "inactive"
         while self._early:
             await self.add(self._early.popleft())
+        end_at_once(connection)
         await connection.setLocalDescription(await connection.createAnswer())
         sdp, candidates = _separate(connection.localDescription.sdp)
         await self._send(
