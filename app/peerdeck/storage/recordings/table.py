@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Rows = NDArray[np.uint8]
 
 
+_ROWS_AT_ONCE = 256
+
+
 class Segment:
     """Rows with the same columns. deltas: each row's changes, in order; taken over."""
 
@@ -28,7 +31,12 @@ class Segment:
         rows = len(deltas) // width
         words = np.frombuffer(deltas, "<u8", rows * (1 + len(columns)))
         words = words.reshape(rows, 1 + len(columns))
-        np.bitwise_xor.accumulate(words, axis=0, out=words)
+        # In small portions: numpy holds the interpreter for each, and the window's loop wants it.
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            portion = words[start : start + _ROWS_AT_ONCE]
+            if start:
+                portion[0] ^= words[start - 1]
+            np.bitwise_xor.accumulate(portion, axis=0, out=portion)
         self._rows: Rows = words.view("u1").reshape(rows, VALUE_BYTES, 1 + len(columns))
 
     def __len__(self) -> int:
