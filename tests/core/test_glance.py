@@ -1,5 +1,9 @@
 """Cards show what two reports say, ours or a browser's."""
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
 
 from peerdeck.core.glance import glance
@@ -167,3 +171,68 @@ def test_a_sender_is_told_by_what_it_sends_and_by_what_the_other_end_reports():
     assert stats.out_loss_percent == pytest.approx(5)
     assert (stats.out_jitter_ms, stats.out_rtt_ms) == pytest.approx((3, 40))
     assert (stats.out_plis_per_s, stats.rtt_ms) == pytest.approx((1, 40))
+
+
+DUMP = Path(__file__).parents[1] / "data" / "chromium-156-webrtc-internals.json.gz"
+
+
+def dumped(receiving):
+    """Chromium's last two reports of one of its connections, and the rates that it worked out."""
+    connections = json.loads(gzip.decompress(DUMP.read_bytes()))["PeerConnections"].values()
+    wanted = "inbound-rtp" if receiving else "outbound-rtp"
+    stats = next(
+        c["stats"]
+        for c in connections
+        if wanted in {series["statsType"] for series in c["stats"].values()}
+    )
+    times = next(
+        json.loads(series["values"])
+        for name, series in stats.items()
+        if name.startswith("T01-") and name.endswith("timestamp") and "[" not in name
+    )
+    reports = []
+    for place in (-2, -1):
+        objects = {}
+        for name, series in stats.items():
+            values = json.loads(series["values"])
+            if "[" not in name and len(values) >= -place:
+                identity, _, member = name.rpartition("-")
+                objects.setdefault(identity, {"type": series["statsType"]})[member] = values[place]
+        reports.append(StatsReport(times[place] / 1000, objects))
+    worked_out = {}
+    for name, series in stats.items():
+        identity, _, figure = name.partition("-[")
+        if figure:
+            stream = identity.rstrip("0123456789") if identity.startswith(("IT", "OT")) else "T"
+            worked_out[stream, figure.rstrip("]")] = json.loads(series["values"])[-1]
+    return glance(*reports), worked_out
+
+
+def test_chromiums_receiver_is_told_as_its_own_page_tells_it():
+    stats, page = dumped(receiving=True)
+    assert stats.codec == "VP8"
+    assert (stats.width, stats.height) == (320, 180)
+    assert stats.fps == pytest.approx(page["IT01V", "framesDecoded/s"], rel=0.01)
+    assert stats.bitrate_in_bps == pytest.approx(page["T", "bytesReceived_in_bits/s"], rel=0.01)
+    assert stats.decode_ms == pytest.approx(page["IT01V", "totalDecodeTime/framesDecoded_in_ms"])
+    buffered = "jitterBufferDelay/jitterBufferEmittedCount_in_ms"
+    assert stats.jitter_buffer_ms == pytest.approx(page["IT01V", buffered])
+    assert (stats.freezes, stats.frames_dropped, stats.key_frames) == (0, 0, 1)
+    assert (stats.loss_percent, stats.nacks_per_s, stats.plis_per_s) == (0, 0, 0)
+    assert stats.pair.path == "host/udp"
+    assert stats.pair_changes == 2
+    assert stats.rtt_ms < 5
+
+
+def test_chromiums_sender_is_told_as_its_own_page_tells_it():
+    stats, page = dumped(receiving=False)
+    assert stats.out_codec == "VP8"
+    assert (stats.out_width, stats.out_height) == (320, 180)
+    assert stats.out_fps == pytest.approx(page["OT01V", "framesSent/s"], rel=0.01)
+    assert stats.out_encode_ms == pytest.approx(
+        page["OT01V", "totalEncodeTime/framesEncoded_in_ms"]
+    )
+    assert stats.bitrate_out_bps == pytest.approx(page["T", "bytesSent_in_bits/s"], rel=0.01)
+    assert stats.out_target_bps == 600_000
+    assert (stats.out_loss_percent, stats.out_rtt_ms) == (0, 1)
+    assert stats.out_jitter_ms == pytest.approx(0.788)
