@@ -49,7 +49,8 @@ async def local_cloud(home: Path, *channels: str, tls: bool) -> AsyncIterator[di
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_S):
-            yield json.loads(await process.stdout.readline())["environment"]
+            line = await process.stdout.readline()
+        yield json.loads(line)["environment"]
     finally:
         process.stdin.close()
         await process.wait()
