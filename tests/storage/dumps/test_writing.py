@@ -46,6 +46,10 @@ def javascript(text):
     return json.loads(text, parse_int=float)
 
 
+def dumped(log: SessionLog):
+    return json.loads(b"".join(internals.parts(log, program=PROGRAM)))
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """Chromium's dump, and ours of what we read from it."""
@@ -189,7 +193,7 @@ def log_of(rows) -> SessionLog:
 @given(st.lists(OBJECTS, max_size=8))
 @settings(max_examples=150, deadline=None)
 def test_analysers_place_every_value_at_its_report_however_members_come_and_go(rows):
-    dump = internals.dump(log_of(rows), program=PROGRAM)
+    dump = dumped(log_of(rows))
     expected = {
         (name, member, 1000 * (AT + second)): value
         for second, objects in enumerate(rows)
@@ -248,8 +252,8 @@ def test_all_that_the_format_holds_comes_back(tmp_path):
 
 def test_a_recording_is_exported_as_the_live_log_is(tmp_path):
     log = session()
-    live = internals.dump(log, program=PROGRAM)
-    recorded = internals.dump(restored(log, tmp_path / "x.prec").log, program=PROGRAM)
+    live = dumped(log)
+    recorded = dumped(restored(log, tmp_path / "x.prec").log)
     assert json.dumps(live, sort_keys=True) == json.dumps(recorded, sort_keys=True)
 
 

@@ -9,7 +9,8 @@ its object, with null where it was absent between. They also want `UserAgentData
 import math
 import platform
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,37 +30,63 @@ _encode = msgspec.json.Encoder().encode
 
 def write(log: SessionLog, path: Path, *, program: str) -> None:
     """Blocks. gzip where the name ends in .gz. program: "Peerdeck 0.1.0". Raises OSError."""
-    replace_with(path, [_encode(dump(log, program=program)), b"\n"])
+    replace_with(path, parts(log, program=program))
 
 
-def dump(log: SessionLog, *, program: str) -> dict[str, Any]:
-    """Keys as Chromium 156 has them; null for what it says of its machine and page."""
+def parts(log: SessionLog, *, program: str) -> Iterator[bytes]:
+    """The file's text, a series at a time: a day's is larger than anybody wants to hold."""
+    yield from _encoded(_Members(_dump(log, program)))
+    yield b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """A JSON object whose members are made while it is written."""
+
+    of: Iterable[tuple[str, Any]]
+
+
+def _encoded(value: Any) -> Iterator[bytes]:
+    if not isinstance(value, _Members):
+        yield _encode(value)
+        return
+    before = b"{"
+    for name, member in value.of:
+        yield before + _encode(name) + b":"
+        yield from _encoded(member)
+        before = b","
+    yield b"{}" if before == b"{" else b"}"
+
+
+def _dump(log: SessionLog, program: str) -> Iterator[tuple[str, Any]]:
+    """Members as Chromium 156 has them; null for what it says of its machine and page."""
     name, _, version = program.rpartition(" ")
-    return {
-        "cpuPerformance": None,
-        "deviceMemory": None,
-        "hardwareConcurrency": None,
-        "timestamp": round(1000 * log.span()[1]),
-        "getUserMedia": [],
-        "PeerConnections": {name: _connection(log, peer) for name, peer in log.peers.items()},
-        "UserAgent": log.facts.get("User agent") or program,
-        "UserAgentData": {
-            "brands": [{"brand": name, "version": version}],
-            "fullVersionList": [{"brand": name, "version": version}],
+    yield "cpuPerformance", None
+    yield "deviceMemory", None
+    yield "hardwareConcurrency", None
+    yield "timestamp", round(1000 * log.span()[1])
+    yield "getUserMedia", []
+    peers = ((peer_id, _Members(_connection(log, p))) for peer_id, p in log.peers.items())
+    yield "PeerConnections", _Members(peers)
+    yield "UserAgent", log.facts.get("User agent") or program
+    brands = [{"brand": name, "version": version}]
+    yield (
+        "UserAgentData",
+        {
+            "brands": brands,
+            "fullVersionList": brands,
             "mobile": False,
             "platform": platform.system(),
         },
-    }
+    )
 
 
-def _connection(log: SessionLog, peer: PeerLog) -> dict[str, Any]:
-    return {
-        "pid": 0,
-        "rtcConfiguration": log.facts.get("Configuration") or "{}",
-        "stats": dict(_stats(peer.table)),
-        "updateLog": logged(peer),
-        "url": log.facts.get("Page") or log.title,
-    }
+def _connection(log: SessionLog, peer: PeerLog) -> Iterator[tuple[str, Any]]:
+    yield "pid", 0
+    yield "rtcConfiguration", log.facts.get("Configuration") or "{}"
+    yield "stats", _Members(_stats(peer.table))
+    yield "updateLog", logged(peer)
+    yield "url", log.facts.get("Page") or log.title
 
 
 def _stats(table: StatsTable) -> Iterator[tuple[str, dict[str, str]]]:
