@@ -276,6 +276,23 @@ def test_nothing_beyond_the_data_can_be_gone_to() -> None:
     assert (seen.begin, seen.end) == (100, 1000)
 
 
+def test_a_place_in_the_past_stays_until_the_focus_leaves_it() -> None:
+    seen = Stretch()
+    seen.set_extent(0, 1000)
+    seen.look_at(500.0)
+    seen.zoom(0.1, 500)
+    place = (seen.begin, seen.end)
+    seen.look_at(505.0)
+    assert (seen.begin, seen.end) == place
+    seen.look_at(800.0)
+    assert seen.begin < 800 < seen.end
+    assert seen.end - seen.begin == pytest.approx(30)
+    seen.zoom(1.0, 1000)
+    assert not seen.follows, "the newest is not what a recording is looked at for"
+    seen.resume()
+    assert (seen.begin, seen.end) == (575, 875)
+
+
 def test_pause_freezes_what_is_seen_and_says_how_far_behind() -> None:
     seen = Stretch()
     seen.set_extent(0, 1000)
@@ -498,12 +515,24 @@ def test_the_span_is_chosen(view: PlotsView, words: str, span: float) -> None:
     assert view.canvas.axis.span == pytest.approx(span)
 
 
-def test_a_time_of_the_past_is_what_the_view_ends_at(view: PlotsView, log: SessionLog) -> None:
-    at = log.started_at + 350
+def test_a_time_of_the_past_is_seen_with_what_came_before_and_after(
+    view: PlotsView, log: SessionLog
+) -> None:
+    at = log.started_at + 250
     view.show_log(log, "master", at)
-    assert view.canvas.axis.end == at
-    assert view.canvas.axis.marker == at
-    assert not view.canvas.axis.relative
+    axis = view.canvas.axis
+    assert axis.marker == at
+    assert not axis.relative
+    assert (at - axis.begin, axis.end - at) == pytest.approx((225, 75))
+    view.show_log(log, "master", log.started_at + 5)
+    assert view.canvas.axis.begin == log.started_at
+    view.show_log(log, "master", log.started_at + 399)
+    assert view.canvas.axis.end == log.started_at + 399
+
+
+def test_a_short_recording_fills_its_plots(view: PlotsView) -> None:
+    view.show_log(made_log(9), "master", START + 4)
+    assert (view.canvas.axis.begin, view.canvas.axis.end) == (START, START + 8)
 
 
 def test_a_moved_slider_reads_nothing_anew(view: PlotsView, log: SessionLog) -> None:

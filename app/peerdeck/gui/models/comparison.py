@@ -59,7 +59,7 @@ def _figure(side: str, title: str, value: Callable[[Summary], float]) -> Column[
         found = of(row)
         return float("-inf") if found is None else value(found)
 
-    return Column(f"{side} {title}", text, key=key, align="right", font="figures", width=78)
+    return Column(f"{side} {title}", text, key=key, align="right", font="figures", width=76)
 
 
 COMPARISON_COLUMNS: Final[tuple[Column[FigureRow], ...]] = (
@@ -82,7 +82,7 @@ COMPARISON_COLUMNS: Final[tuple[Column[FigureRow], ...]] = (
         tone=lambda row: "muted" if row.difference_text in {"same", "–"} else "",
         align="right",
         font="figures",
-        width=138,
+        width=156,
     ),
 )
 

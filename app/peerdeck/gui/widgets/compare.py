@@ -100,10 +100,11 @@ class CompareView(QWidget):
         bar.setSpacing(GAP_S)
         for name, box in (("A", self.first), ("B", self.second)):
             bar.addWidget(label(name, "strong"))
-            bar.addWidget(box, 1)
+            bar.addWidget(box, 2)
         bar.addWidget(label("B later by", tone="muted"))
         bar.addWidget(self.offset)
-        bar.addWidget(self.remark, 1)
+        bar.addWidget(self.remark)
+        bar.addStretch(1)
         bar.addWidget(self.choose)
         bar.addWidget(self.copy)
         area = QScrollArea()

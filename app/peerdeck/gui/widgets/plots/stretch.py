@@ -9,24 +9,37 @@ USUAL_SPAN_S: Final = 300.0
 FIRST_SPAN_S: Final = 60.0  # a young session is not a sliver at the right edge
 LEAST_SPAN_S: Final = 2.0
 _AIR: Final = 0.02
+_AFTER: Final = 0.25  # of what is seen lies after the focus
 
 
 @dataclass
 class Stretch:
     """A window on data from `first` to `newest`, which grow; seconds on any one clock.
 
-    span_s: what is seen of them while the newest is followed, ALL for everything.
+    span_s: what is seen of them while the newest is followed, ALL for everything. least_s: of the
+    data that are seen, at least; what lacks is empty. focus: a time of the past that is seen
+    instead of the newest, with something of what followed.
     """
 
     span_s: float = USUAL_SPAN_S
     first: float = 0.0
     newest: float = 0.0
+    least_s: float = FIRST_SPAN_S
+    focus: float | None = None
     _place: tuple[float, float] | None = None  # gone to by zoom or pan
     _paused_at: float | None = None
     _zoomed_span_s: float | None = field(default=None)
 
     def set_extent(self, first: float, newest: float) -> None:
         self.first, self.newest = first, max(first, newest)
+
+    def look_at(self, focus: float | None) -> None:
+        """A place that was gone to moves along once the focus would leave it."""
+        if focus is not None and focus != self.focus and self._place is not None:
+            begin, end = self._place
+            if not begin <= focus <= end:
+                self._go(focus - (1 - _AFTER) * (end - begin), end - begin)
+        self.focus = focus
 
     @property
     def follows(self) -> bool:
@@ -54,14 +67,21 @@ class Stretch:
 
     @property
     def _right(self) -> float:
-        return self.newest if self._paused_at is None else self._paused_at
+        if self._paused_at is not None:
+            return self._paused_at
+        if self.focus is None:
+            return self.newest
+        width = self._width()
+        return min(self.newest, max(self.first + width, self.focus + _AFTER * width))
 
     def _width(self) -> float:
-        known = self._right - self.first
         if self._zoomed_span_s is not None:
             return self._zoomed_span_s
-        wanted = known if self.span_s == ALL else min(self.span_s, known)
-        return max(FIRST_SPAN_S, wanted) if self.span_s != ALL else max(LEAST_SPAN_S, wanted)
+        newest = self.newest if self._paused_at is None else self._paused_at
+        known = newest - self.first
+        if self.span_s == ALL:
+            return max(LEAST_SPAN_S, known)
+        return max(self.least_s, min(self.span_s, known))
 
     def choose_span(self, span_s: float) -> None:
         self.span_s = span_s
@@ -79,7 +99,7 @@ class Stretch:
         """factor < 1 looks closer. At the right edge the newest stays followed."""
         begin, end = self.begin, self.end
         around = min(max(around, begin), end)
-        whole = max(self.newest - self.first, FIRST_SPAN_S)
+        whole = max(self.newest - self.first, self.least_s)
         width = min(max((end - begin) * factor, LEAST_SPAN_S), whole)
         share = (around - begin) / (end - begin)
         self._go(around - share * width, width)
@@ -92,7 +112,7 @@ class Stretch:
         begin = max(begin, min(self.first, self.newest - width))
         end = min(begin + width, self.newest)
         at_newest = end >= self.newest - _AIR * width
-        if at_newest and self._paused_at is None:
+        if at_newest and self._paused_at is None and self.focus is None:
             self._place, self._zoomed_span_s = None, width
         else:
             self._place = (end - width, end)

@@ -29,7 +29,14 @@ from peerdeck.gui.widgets.log_view import LogView
 from peerdeck.gui.widgets.plots.canvas import Canvas
 from peerdeck.gui.widgets.plots.chooser import WIDTH, Chooser
 from peerdeck.gui.widgets.plots.painting import Mark, Plot, TimeAxis
-from peerdeck.gui.widgets.plots.stretch import ALL, SPANS_S, USUAL_SPAN_S, Stretch
+from peerdeck.gui.widgets.plots.stretch import (
+    ALL,
+    FIRST_SPAN_S,
+    LEAST_SPAN_S,
+    SPANS_S,
+    USUAL_SPAN_S,
+    Stretch,
+)
 from peerdeck.gui.widgets.state import StatePane
 
 if TYPE_CHECKING:
@@ -240,10 +247,10 @@ class PlotsView(LogView):
     def _draw(self, collector: "Collector") -> None:
         table, stretch = collector.table, self.stretch
         newest = table.times[-1]
-        everything = stretch.span_s == ALL or self.at_s is None
-        shown = newest if everything or self.at_s is None else self.at_s
-        stretch.set_extent(table.times[0], shown)
         is_live = self.at_s is None and self._clock() - newest < _LIVE_S
+        stretch.least_s = FIRST_SPAN_S if is_live else LEAST_SPAN_S
+        stretch.set_extent(table.times[0], newest)
+        stretch.look_at(self.at_s)
         zero = (
             self.log.started_at if self.log is not None and self.log.started_at else table.times[0]
         )
