@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from aiortc import rtcrtpreceiver
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtpPacket
 
@@ -11,6 +12,7 @@ from peerdeck.engine.aiortc_adapter.inbound import (
     InboundStreams,
     MeasuringBuffer,
     Pictures,
+    Statistics,
     starts_frame,
 )
 
@@ -292,3 +294,16 @@ def test_strangers_cannot_fill_the_memory():
     for ssrc in range(500):
         streams.count(RtpPacket(ssrc=ssrc, payload=b"1").serialize())
     assert len(streams) == 64
+
+
+def test_jitter_does_not_rise_when_timestamps_begin_again(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(rtcrtpreceiver.time, "time", clock)
+    statistics = Statistics()
+    statistics[SSRC] = rtcrtpreceiver.StreamStatistics(90_000)
+    start = (1 << 32) - 30_000
+    for number in range(60):
+        clock.now += 1 / 30
+        statistics[SSRC].add(packet(number, (start + 3000 * number) % (1 << 32)))
+    assert statistics[SSRC].jitter <= 1
+    assert statistics[SSRC].packets_lost == 0

@@ -234,6 +234,34 @@ async def test_a_slow_answer_is_told_from_a_late_one():
         assert len(asked) == 2
 
 
+async def test_the_check_that_found_the_path_is_its_first_round_trip():
+    async with paired() as (viewer, _):
+        pair = viewer.report().objects[viewer.one("transport")["selectedCandidatePairId"]]
+        assert pair["responsesReceived"] == 1
+        assert 0 < pair["currentRoundTripTime"] == pair["totalRoundTripTime"] < 0.5
+
+
+async def test_a_repeated_request_tells_no_round_trip():
+    """aioice repeats it as the same transaction: nobody knows which one was answered."""
+    async with paired() as (viewer, _):
+        ice = viewer.internals._ice
+        pair = ice._nominated[1]
+        flow = viewer.internals._measuring.paths.flow(pair.protocol, pair.remote_addr)
+        before, asked = (flow.rtt_total_s, flow.responses_received), []
+        sendto = pair.protocol.transport.sendto
+
+        def lossy(data, addr):
+            asked.append(data)
+            if len(asked) > 1:
+                sendto(data, addr)
+
+        pair.protocol.transport.sendto = lossy
+        request = ice.build_request(pair, nominate=False)
+        key = ice.remote_password.encode()
+        await pair.protocol.request(request, pair.remote_addr, integrity_key=key)
+        assert (flow.rtt_total_s, flow.responses_received) == (before[0], before[1] + 1)
+
+
 def lose(every, dtls):
     """Every so many-th RTP packet that arrives is lost."""
     handle, count = dtls._handle_rtp_data, 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import perf_counter, time
 
 from aiortc.jitterbuffer import MAX_MISORDER, JitterBuffer, JitterFrame
+from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add, uint16_gt
 
@@ -14,6 +15,7 @@ _ENOUGH = 5  # before so many there is no mean worth comparing with
 _FREEZE_MORE_S = 0.150
 _LATE_S = 10.0
 _PATIENCE_S = 1.0
+_TIMESTAMPS = 1 << 32
 _NALS_FIRST = {7, 9, 24}  # parameter sets, delimiter, several in one packet
 
 
@@ -127,6 +129,24 @@ class InboundStreams(dict[int, Inbound]):
         stream.bytes += max(0, size - header)
         stream.payload_type = data[1] & 0x7F
         stream.received_at = time()
+
+
+class Statistics(dict[int, StreamStatistics]):
+    """aiortc's statistics by SSRC, mended as it puts them in.
+
+    RTP timestamps begin again every 13 hours of video, which aiortc takes for jitter of minutes.
+    """
+
+    def __setitem__(self, ssrc: int, statistics: StreamStatistics) -> None:
+        super().__setitem__(ssrc, _WrappingStatistics(statistics._clockrate))
+
+
+class _WrappingStatistics(StreamStatistics):
+    def add(self, packet: RtpPacket) -> None:
+        if self._last_timestamp is not None:
+            turns = round((packet.timestamp - self._last_timestamp) / _TIMESTAMPS)
+            self._last_timestamp += turns * _TIMESTAMPS
+        super().add(packet)
 
 
 class MeasuredFrame(JitterFrame):

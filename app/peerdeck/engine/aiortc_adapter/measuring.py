@@ -17,7 +17,12 @@ from peerdeck.engine.aiortc_adapter import streams
 from peerdeck.engine.aiortc_adapter.channels import Channels
 from peerdeck.engine.aiortc_adapter.decoding import Decoding
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
-from peerdeck.engine.aiortc_adapter.inbound import InboundStreams, MeasuringBuffer, starts_frame
+from peerdeck.engine.aiortc_adapter.inbound import (
+    InboundStreams,
+    MeasuringBuffer,
+    Statistics,
+    starts_frame,
+)
 from peerdeck.engine.aiortc_adapter.outbound import OutboundStreams, watch_sender
 from peerdeck.engine.aiortc_adapter.paths import Flow, Paths
 from peerdeck.engine.aiortc_adapter.receiving import Receiving
@@ -189,6 +194,7 @@ def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> Decodi
     before = receiver._RTCRtpReceiver__jitter_buffer  # type: ignore[attr-defined]
     buffer = MeasuringBuffer(inbound, before, starts)
     receiver._RTCRtpReceiver__jitter_buffer = buffer  # type: ignore[attr-defined]
+    receiver._RTCRtpReceiver__remote_streams = Statistics()  # type: ignore[attr-defined]
     decoding = Decoding(receiver, asyncio.get_running_loop())
     receiver._RTCRtpReceiver__decoder_queue = decoding  # type: ignore[attr-defined]
     return decoding

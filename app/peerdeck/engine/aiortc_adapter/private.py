@@ -61,6 +61,7 @@ PRIVATE = {
         "packets_lost",
         "jitter",
         "_clockrate",
+        "_last_timestamp",
     ),
     "RTCRtpTransceiver": ("_codecs",),
     "RTCDataChannel": ("_setReadyState",),
