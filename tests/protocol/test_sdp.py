@@ -3,6 +3,7 @@
 import pytest
 
 from peerdeck.protocol.sdp import (
+    check_sections,
     fit_answer,
     prefer_codec,
     put_candidates,
@@ -120,3 +121,30 @@ def test_a_codec_that_is_not_there_changes_nothing(kind, name):
 def test_an_unreadable_media_line_is_the_peers_fault():
     with pytest.raises(ProtocolError, match="media line"):
         sections("v=0\r\nm=video\r\n")
+
+
+BUNDLED = "v=0\r\na=group:BUNDLE 0 1\r\nm=video 9 X 96\r\na=mid:0\r\nm=audio 9 X 97\r\na=mid:1\r\n"
+
+
+def test_sections_that_can_be_told_apart_pass():
+    check_sections(BUNDLED)
+    check_sections("v=0\r\nm=video 9 X 96\r\n")  # the only one needs no name
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "words"),
+    [
+        ("v=0\r\n", "no section"),
+        ("", "no section"),
+        (BUNDLED.replace("a=mid:1\r\n", ""), "mid of their own"),
+        (BUNDLED.replace("a=mid:1", "a=mid:0"), "mid of their own"),
+        (BUNDLED + "a=mid:2\r\n", "mid of their own"),
+        (BUNDLED.replace("m=audio", "m=text"), "unknown kind 'text'"),
+        (BUNDLED.replace("BUNDLE 0 1", "BUNDLE 0 2"), "not there: .*2"),
+        (BUNDLED.replace("m=audio 9 X 97\r\na=mid:1\r\n", ""), "not there"),
+        (BUNDLED.replace("a=group:BUNDLE 0 1\r\n", "").replace("mid:1", "mid:0"), "own"),
+    ],
+)
+def test_sections_that_cannot_are_refused(spoiled, words):
+    with pytest.raises(ProtocolError, match=words):
+        check_sections(spoiled)

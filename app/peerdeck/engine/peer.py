@@ -135,6 +135,10 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """Applies the offer; the SDP as `offer()` gives it. Raises AnswerUnusable, NoCandidates."""
+        try:
+            sdp_text.check_sections(offer)  # aiortc would neither say so nor close again
+        except ProtocolError as error:
+            raise AnswerUnusable(str(error)) from error
         await self._set_remote("offer", offer, self._ordered(offer))
         for transceiver in self._connection.getTransceivers():
             sent = self._sources is not None and self._sources.attach(transceiver)
@@ -179,7 +183,8 @@ class Peer:
         plain, theirs, complete = sdp_text.take_candidates(text)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(plain, type_))
-        except UNUSABLE as error:
+        # RuntimeError: what becomes of a StopIteration, by which aiortc misses a line, on its way.
+        except (*UNUSABLE, RuntimeError) as error:
             words = str(error) or type(error).__name__
             self._diary.tell("sdp", "setRemoteDescriptionOnFailure", words, "bad")
             self._diary.description("remote", type_, received, "")

@@ -53,6 +53,31 @@ def sections(sdp: str) -> tuple[list[str], list[Section]]:
     return session, [Section(lines) for lines in media]
 
 
+_KINDS = frozenset({"audio", "video", "application"})
+
+
+def check_sections(sdp: str) -> None:
+    """Raises ProtocolError for an offer whose sections are unknown or cannot be told apart.
+
+    Every section has a mid of its own (RFC 8866 §9.7, RFC 5888 §5), and a bundle names sections
+    that are there (RFC 8843 §7.2).
+    """
+    session, media = sections(sdp)
+    if not media:
+        raise ProtocolError("the offer has no section")
+    for section in media:
+        if section.kind not in _KINDS:
+            raise ProtocolError(f"a section of the unknown kind {section.kind[:20]!r}")
+    mids = [line[6:] for section in media for line in section.lines if line.startswith("a=mid:")]
+    each = all(section.mid for section in media) or (len(media) == 1 and not mids)
+    if not each or len(mids) > len(media) or len(set(mids)) < len(mids):
+        raise ProtocolError("sections without a mid of their own")
+    bundles = [set(line.split()[1:]) for line in session if line.startswith("a=group:BUNDLE")]
+    named = set().union(*bundles)
+    if named - set(mids):
+        raise ProtocolError(f"a bundle of sections that are not there: {sorted(named - set(mids))}")
+
+
 def text(session: Iterable[str], media: Iterable[Section]) -> str:
     lines = [*session, *(line for section in media for line in section.lines)]
     return "\r\n".join(lines) + "\r\n"

@@ -166,6 +166,29 @@ async def test_closing_ends_threads_and_tracks(made):
             await track.recv()
 
 
+async def test_what_is_closed_does_not_begin_again():
+    sources = generated()
+    await sources.aclose()
+    track = sources.feeds["video"].track(lambda: "VP8")
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+    sources.watch_picture(lambda: None)
+    assert not media_threads()
+    assert sources.picture(10, 10) is None
+
+
+async def test_its_sender_sees_it_before_anybody_watches():
+    sources, came = generated(audio=Source.NONE), asyncio.Event()
+    sources.watch_picture(came.set)
+    async with asyncio.timeout(5):
+        await came.wait()
+    picture = sources.picture(160, 160)
+    assert (picture.width, picture.height) == (160, 90)
+    sources.watch_picture(None)
+    await ended(sources.feeds["video"])
+    assert not media_threads()
+
+
 async def test_one_who_does_not_read_loses_up_to_a_key_frame_and_costs_nobody(made):
     sources = generated(audio=Source.NONE)
     feed = sources.feeds["video"]

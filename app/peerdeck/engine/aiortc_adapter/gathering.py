@@ -133,7 +133,11 @@ class Gathering:
         if not addresses and "IPv4" in families:
             # aioice leaves 127.0.0.1 out; on a machine without a network it is all there is.
             addresses = ["127.0.0.1"]
-        return await self._ice.get_component_candidates(COMPONENT, addresses)
+        found: list[Candidate] = []
+        for address in addresses:
+            # One by one: those of an unfinished call would stay open when it is cancelled.
+            found += await self._ice.get_component_candidates(COMPONENT, [address])
+        return found
 
     async def _ask_servers(self, hosts: Sequence[StunProtocol]) -> None:
         try:

@@ -157,6 +157,7 @@ class Feed(ABC):
         self._lost: set[str] = set()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._closed = False
         self._ended = asyncio.Event()
 
     @property
@@ -172,7 +173,10 @@ class Feed(ABC):
         return FeedTrack(self, codec)
 
     def begin(self, track: FeedTrack) -> None:
-        """`track` reads from now on."""
+        """`track` reads from now on; after `aclose()` it is stopped instead."""
+        if self._closed:
+            track.stop()
+            return
         self._tracks.add(track)
         self._codecs = frozenset(track.codec for track in self._tracks)
         self.want_key_frame(track.codec)
@@ -208,6 +212,7 @@ class Feed(ABC):
 
     async def aclose(self) -> None:
         """Idempotent; at most 2 s, after which a device that hangs is left to its thread."""
+        self._closed = True
         for track in tuple(self._tracks):
             track.stop()
         if self._thread is None:
