@@ -533,6 +533,11 @@ def test_a_time_of_the_past_is_seen_with_what_came_before_and_after(
 def test_a_short_recording_fills_its_plots(view: PlotsView) -> None:
     view.show_log(made_log(9), "master", START + 4)
     assert (view.canvas.axis.begin, view.canvas.axis.end) == (START, START + 8)
+    assert not view.bar.pause.isVisible()
+    QTest.keyClick(view.canvas, Qt.Key.Key_Space)
+    assert not view.stretch.is_paused
+    wheel(view, 0, 3)
+    assert (view.bar.state.text(), view.bar.live.text()) == ("Zoomed", "Reset zoom")
 
 
 def test_a_moved_slider_reads_nothing_anew(view: PlotsView, log: SessionLog) -> None:

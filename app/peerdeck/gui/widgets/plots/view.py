@@ -93,11 +93,13 @@ class _Bar(QWidget):
         if stretch.is_paused:
             words = f"Paused, {behind} behind"
         elif not stretch.follows:
-            words = f"{behind} before the newest" if stretch.behind_s >= 0.5 else "Zoomed"
+            far = is_live and stretch.behind_s >= 0.5
+            words = f"{behind} before the newest" if far else "Zoomed"
         self.state.setText(words)
         set_tone(self.state, "tone", "warn" if stretch.is_paused else "muted")
         self.live.setVisible(not stretch.follows)
-        self.live.setText("Back to live" if is_live else "Back to the end")
+        self.live.setText("Back to live" if is_live else "Reset zoom")
+        self.pause.setVisible(is_live or stretch.is_paused)
         icon = "play" if stretch.is_paused else "pause"
         self.pause.show_icon(icon)
         tip = "Go on" if stretch.is_paused else "Pause the plots; the session goes on"
@@ -293,7 +295,9 @@ class PlotsView(LogView):
     # --- what the user does ----------------------------------------------------------------
 
     def toggle_pause(self) -> None:
-        """Freezes what is seen, not what is measured."""
+        """Freezes what is seen, not what is measured; what is over stands still anyway."""
+        if self.at_s is not None:
+            return
         if self.stretch.is_paused:
             self.stretch.resume()
         else:
