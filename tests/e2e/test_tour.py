@@ -54,7 +54,7 @@ def test_tour_shows_every_step_on_a_real_screen(x_display, tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert len(re.findall(r"^  ✓ ", run.stdout, re.MULTILINE)) == 17
+    assert len(re.findall(r"^  ✓ ", run.stdout, re.MULTILINE)) == 19
     assert run.stderr == ""
     names = {path.name for path in pictures.glob("*.png")}
     assert {
@@ -63,6 +63,8 @@ def test_tour_shows_every_step_on_a_real_screen(x_display, tmp_path):
         "4-session.png",
         "7-tunnels.png",
         "9-journal.png",
+        "10-recording.png",
+        "11-master.png",
     } <= names
     for path in pictures.glob("*.png"):
         image = QImage(str(path))

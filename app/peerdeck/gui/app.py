@@ -80,19 +80,22 @@ def warm_up_after(window: "MainWindow", name: str) -> None:
 
     def begin(finished: str) -> None:
         if finished == name:
-            window.tasks.run("warm up", _warm_up())
+            window.tasks.run("warm up", _warm_up(window))
 
     window.tasks.finished.connect(begin)
 
 
-async def _warm_up() -> None:
-    """While the user looks at the list, imports what the next clicks need."""
+async def _warm_up(window: "MainWindow") -> None:
+    """While the user looks at the list, makes what the next clicks need."""
     from peerdeck.gui.widgets.plots.view import DRAWING
     from peerdeck.wiring import warm_up
 
     await asyncio.to_thread(warm_up)
     # On a thread too: it makes classes, but no Qt object that would belong to it.
-    await asyncio.to_thread(importlib.import_module, DRAWING)
+    for module in (DRAWING, "peerdeck.gui.pages.sessions"):
+        await asyncio.to_thread(importlib.import_module, module)
+    # A join would wait for the page otherwise.
+    window.make("sessions")
 
 
 def _say(line: str) -> None:

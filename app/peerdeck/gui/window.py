@@ -228,16 +228,21 @@ class MainWindow(QWidget):
         if name == "region":
             self.top.focus_region()
             return
+        page = self.make(name)
+        self.stack.setCurrentWidget(page)
+        self.rail.show_place(name)
+        if argument:
+            page.open_item(argument)
+
+    def make(self, name: str) -> Page:
+        """The page, made where it is not there yet, to be shown later."""
         page = self.pages.get(name)
         if page is None:
             page = self._places[name].make(self._console)
             page.navigate.connect(self.go)
             self.pages[name] = page
             self.stack.addWidget(page)
-        self.stack.setCurrentWidget(page)
-        self.rail.show_place(name)
-        if argument:
-            page.open_item(argument)
+        return page
 
     def refresh(self) -> None:
         if (page := self.page) is not None:

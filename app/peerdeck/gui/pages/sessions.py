@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.peer_log import SessionLog
@@ -50,10 +50,9 @@ class SessionsPage(Page):
         self.stage, self.figures = self.desk.stage, self.desk.figures
         self.views = self.desk.views
         self.grid = SessionGrid()
-        self.compare = CompareView()
-        self.compare.setObjectName("sessions.comparison")
+        self.compare: CompareView | None = None
         self.body = QStackedWidget()
-        self._bodies = {DESK: self.desk, GRID: self.grid, COMPARE: panel(self.compare)}
+        self._bodies: dict[str, QWidget] = {DESK: self.desk, GRID: self.grid}
         for page in self._bodies.values():
             self.body.addWidget(page)
         self.pane = StatePane(self.body, "sessions.pane")
@@ -86,7 +85,6 @@ class SessionsPage(Page):
         self.live.watch_wanted.connect(self._watch)
         self.live.join_wanted.connect(self._join_as_viewer)
         views.plots.wanted.connect(lambda: self.tasks.run("plots", views.plots.load()))
-        self.compare.wanted.connect(lambda: self.tasks.run("compare", self.compare.load()))
         self.pictures.changed.connect(self._watch)
         self.grid.opened.connect(self._open_tile)
         self.grid.in_sight_changed.connect(self._watch)
@@ -164,7 +162,7 @@ class SessionsPage(Page):
                 self._source,
                 self.switcher.chosen_id,
             )
-        elif self.mode == COMPARE:
+        elif self.mode == COMPARE and self.compare is not None:
             self.compare.show_choices(self._logs())
             self.compare.refresh()
         self._show_chosen()
@@ -250,10 +248,20 @@ class SessionsPage(Page):
         )
         several = {GRID: len(sessions) > 1, COMPARE: len(sessions) + len(recordings) > 1}
         self.mode = mode if several.get(mode) else DESK
+        if self.mode == COMPARE and self.compare is None:
+            self._make_comparison()
         self.header.show_mode(self.mode)
         self.body.setCurrentWidget(self._bodies[self.mode])
         self._show()
         self._watch()
+
+    def _make_comparison(self) -> None:
+        """When it is first wanted: few ever compare."""
+        compare = self.compare = CompareView()
+        compare.setObjectName("sessions.comparison")
+        compare.wanted.connect(lambda: self.tasks.run("compare", compare.load()))
+        self._bodies[COMPARE] = panel(compare)
+        self.body.addWidget(self._bodies[COMPARE])
 
     def show_grid(self, wanted: bool) -> None:
         self.show_mode(GRID if wanted else DESK)
@@ -317,7 +325,8 @@ class SessionsPage(Page):
         self.pictures.end()
         self.watched.show({})
         self.views.end()
-        self.compare.end()
+        if self.compare is not None:
+            self.compare.end()
         await super().aclose()
 
 

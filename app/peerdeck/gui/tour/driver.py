@@ -69,6 +69,7 @@ class Driver:
                 console.channels.state,
                 console.ice.state,
                 console.sessions.state,
+                console.recordings.state,
                 console.tunnels.state,
                 console.faults.state,
                 console.journal.entries,

@@ -13,6 +13,7 @@ from peerdeck.core.session import Phase, Session
 from peerdeck.core.tunnel import LinkState
 from peerdeck.gui.tour.commands import fetch_over_tunnel, ssh_over_tunnel
 from peerdeck.gui.tour.driver import Driver, StepFailed
+from peerdeck.gui.tour.session_steps import be_master, record
 from peerdeck.services.status import Status
 
 SAMPLES = 4
@@ -338,6 +339,8 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("Join as viewer", join),
     ("Live statistics", statistics),
     ("Leave, join again", leave_and_rejoin),
+    ("Record, look back", record),
+    ("Be a channel's master", be_master),
     ("Open a tunnel", open_tunnel),
     ("Connect the local proxy", connect_tunnel),
     ("Use it: HTTP and SSH", use_tunnel),

@@ -38,6 +38,7 @@ class InlineNote(QFrame):
         self._detail = label("", "mono", "muted", wrap=True)
         self._detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._action = Button("")
+        self._action.setObjectName("note.action")
         self._action.clicked.connect(self.action_requested)
         self._close = IconButton("close", "Dismiss")
         self._close.clicked.connect(self.clear)

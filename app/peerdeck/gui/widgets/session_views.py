@@ -1,5 +1,6 @@
 """The views to study a session by, live or recorded: one tab each."""
 
+from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtWidgets import QFrame, QTabWidget, QVBoxLayout, QWidget
@@ -15,6 +16,13 @@ from peerdeck.gui.widgets.transcript import TranscriptView
 from peerdeck.gui.widgets.viewers import ViewersView
 
 _LEAST_HEIGHT: Final = 120
+# Made when they are first looked at: together they take a tenth of a second, amid a join.
+_LATER: Final[tuple[tuple[str, str, Callable[[], LogView]], ...]] = (
+    ("Candidates", "candidates", CandidatesView),
+    ("Timeline", "timeline", TimelineView),
+    ("Signaling", "signaling", TranscriptView),
+    ("SDP", "sdp", DescriptionsView),
+)
 
 
 class SessionViews(QTabWidget):
@@ -24,40 +32,50 @@ class SessionViews(QTabWidget):
         super().__init__()
         self.setObjectName("sessions.views")
         self.setDocumentMode(True)
+        self.setMinimumHeight(_LEAST_HEIGHT)
+        self._log: SessionLog | None = None
+        self._peer_id = ""
+        self._at_s: float | None = None
+        self._waiting: dict[QWidget, tuple[str, Callable[[], LogView]]] = {}
         self.viewers = ViewersView()
         self.plots = PlotsView()
-        self.candidates = CandidatesView()
-        self.timeline = TimelineView()
-        self.signaling = TranscriptView()
-        self.descriptions = DescriptionsView()
         self.data = DataView()
-        for title, name, view in (
-            ("Viewers", "viewers", self.viewers),
-            ("Plots", "plots", self.plots),
-            ("Candidates", "candidates", self.candidates),
-            ("Timeline", "timeline", self.timeline),
-            ("Signaling", "signaling", self.signaling),
-            ("SDP", "sdp", self.descriptions),
-            ("Data", "data", self.data),
-        ):
-            view.setObjectName(f"sessions.{name}")
-            self.addTab(_framed(view), title)
+        self.log_views: list[LogView] = [self.plots, self.data]
+        self._add("Viewers", "viewers", self.viewers)
+        self._add("Plots", "plots", self.plots)
+        for title, name, make in _LATER:
+            self._waiting[self._add(title)] = (name, make)
+        self._add("Data", "data", self.data)
         self.setTabVisible(0, False)
         self.setCurrentIndex(1)
-        self.setMinimumHeight(_LEAST_HEIGHT)
+        self.currentChanged.connect(self._make)
 
-    @property
-    def log_views(self) -> tuple[LogView, ...]:
-        return (
-            self.plots,
-            self.candidates,
-            self.timeline,
-            self.signaling,
-            self.descriptions,
-            self.data,
-        )
+    def _add(self, title: str, name: str = "", view: QWidget | None = None) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "panel")
+        box = QVBoxLayout(frame)
+        box.setContentsMargins(1, 1, 1, 1)
+        if view is not None:
+            view.setObjectName(f"sessions.{name}")
+            box.addWidget(view)
+        self.addTab(frame, title)
+        return frame
+
+    def _make(self, place: int) -> None:
+        frame = self.widget(place)
+        waiting = self._waiting.pop(frame, None) if frame is not None else None
+        layout = frame.layout() if frame is not None else None
+        if waiting is None or layout is None:
+            return
+        name, make = waiting
+        view = make()
+        view.setObjectName(f"sessions.{name}")
+        self.log_views.append(view)
+        layout.addWidget(view)
+        view.show_log(self._log, self._peer_id, self._at_s)
 
     def show_log(self, log: SessionLog | None, peer_id: str, at_s: float | None = None) -> None:
+        self._log, self._peer_id, self._at_s = log, peer_id, at_s
         for view in self.log_views:
             view.show_log(log, peer_id, at_s)
 
@@ -75,12 +93,3 @@ class SessionViews(QTabWidget):
     def end(self) -> None:
         """Idempotent; before the owner goes."""
         self.plots.end()
-
-
-def _framed(view: QWidget) -> QFrame:
-    frame = QFrame()
-    frame.setProperty("role", "panel")
-    box = QVBoxLayout(frame)
-    box.setContentsMargins(1, 1, 1, 1)
-    box.addWidget(view)
-    return frame
