@@ -3,6 +3,7 @@
 Analysers draw bitrates and means from them and do not compute their own.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -69,14 +70,19 @@ def derived(
         lower = times if over == "s" else members.get(over.removesuffix("_in_ms"))
         if upper is None or lower is None:
             continue
-        factor = 8 if bits else 1000 if unit else 1
-        values = [None, *(_ratio(upper, lower, row, factor) for row in range(1, len(times)))]
-        yield f"[{name}]", [round(x) if bits and x is not None else x for x in values]
+        ratios = _ratios(upper, lower, 8 if bits else 1000 if unit else 1)
+        yield f"[{name}]", [round(x) if bits and x is not None else x for x in ratios]
 
 
-def _ratio(upper: Sequence[Any], lower: Sequence[Any], row: int, factor: int) -> float | None:
-    ends = (upper[row - 1], upper[row], lower[row - 1], lower[row])
-    if not all(isinstance(end, int | float) for end in ends):
-        return None
-    below = lower[row] - lower[row - 1]
-    return float(factor * (upper[row] - upper[row - 1]) / below) if below > 0 else None
+def _ratios(upper: Sequence[Any], lower: Sequence[Any], factor: int) -> list[float | None]:
+    """Of each row's growth since the row before."""
+    import numpy as np
+
+    try:
+        above = factor * np.diff(np.array(upper, dtype=float))
+        below = np.diff(np.array(lower, dtype=float))
+    except ValueError:  # somebody's counter is a text
+        return [None] * len(lower)
+    ratios = np.full(len(below), np.nan)
+    np.divide(above, below, out=ratios, where=below > 0)
+    return [None, *(None if math.isnan(ratio) else ratio for ratio in ratios.tolist())]

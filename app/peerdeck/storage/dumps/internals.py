@@ -118,7 +118,7 @@ def _object(table: StatsTable, name: str) -> Iterator[tuple[str, dict[str, str]]
     if not rows:
         return
     yield _series(f"{name}-{TYPE}", kind, table, rows, [kind] * len(rows))
-    stamps = [_plain(round(1000 * table.times[row], 3)) for row in rows]
+    stamps = [round(1000 * table.times[row], 3) for row in rows]
     yield _series(f"{name}-timestamp", kind, table, rows, stamps)
 
 
@@ -134,14 +134,18 @@ def _series(
 
 
 def _numbers(column: Sequence[float], kind: type) -> list[Any]:
-    """None for NaN; whole numbers without a fraction, as JavaScript writes them."""
-    if kind is bool:
-        return [None if math.isnan(value) else bool(value) for value in column]
-    return [None if math.isnan(value) else _plain(value) for value in column]
+    """None for NaN; whole numbers without a fraction, where a double holds them exactly."""
+    import numpy as np
 
-
-def _plain(value: float) -> float | int:
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    values = np.asarray(column)
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0)
+    if kind is not float and np.abs(filled).max(initial=0) < 2**53:
+        values = filled.astype(bool if kind is bool else np.int64)
+    numbers: list[Any] = values.tolist()
+    if known.all():
+        return numbers
+    return [number if there else None for number, there in zip(numbers, known, strict=True)]
 
 
 def _texts(times: Sequence[float], changes: Sequence[tuple[float, str | None]]) -> list[Any]:
