@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from tests.gui.session_logs import START, chromium_log, made_log, report
 
+from peerdeck.core.glance import glance
 from peerdeck.core.peer_log import Event, SessionLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats_table import StatsTable
@@ -138,16 +139,31 @@ def test_standard_plots_of_a_viewer_tell_what_cards_tell() -> None:
     }
 
 
-def test_standard_plots_agree_with_glance() -> None:
-    from peerdeck.core.glance import glance
-
-    table = made_log(50).peers["master"].table
-    shown = _newest(made_log(50), "master")
-    stats = glance(table.report(48), table.report(49))
-    assert stats.bitrate_in_bps is not None
-    assert stats.jitter_ms is not None
-    assert shown["Bitrate in"] == units.BITRATE.text(stats.bitrate_in_bps)
-    assert shown["Jitter"] == units.SECONDS.text(stats.jitter_ms / 1000)
+@pytest.mark.parametrize("of_browser", [False, True])
+def test_standard_plots_agree_with_the_cards_in_every_row(of_browser: bool) -> None:
+    log = chromium_log() if of_browser else made_log(120)
+    table = next(iter(log.peers.values())).table
+    collector = Collector(table)
+    rows = collector.rows(table.times[0], table.times[-1])
+    plots = {
+        plot.title: plot.traces[0].values
+        for plot in collector.plots(rows, _standard(), Arrangement.EACH, raw=False)
+    }
+    for row in range(2, len(table)):  # what began in the first interval is not known to plots
+        cards = glance(table.report(row - 1), table.report(row))
+        sends = cards.packets_per_s is None
+        expected = {
+            "Bitrate in": (cards.bitrate_in_bps, 1),
+            "Bitrate out": (cards.bitrate_out_bps, 1),
+            "Frame rate": (cards.out_fps if sends else cards.fps, 1),
+            "Round trip": (cards.rtt_ms, 1e-3),
+            "Jitter": (cards.out_jitter_ms if sends else cards.jitter_ms, 1e-3),
+        }
+        for name, (value, factor) in expected.items():
+            if value is not None:
+                assert plots[name][row] == pytest.approx(value * factor), (name, row)
+        if cards.loss_percent is not None:
+            assert plots["Loss"][row] == pytest.approx(cards.loss_percent)
 
 
 def test_standard_plots_of_a_sender_tell_what_it_sends() -> None:
