@@ -13,6 +13,8 @@ from tests.e2e.session_console import FIRST_FRAME, Held, Joined, held
 from tests.services.conftest import DictKeyring
 from tests.waiting import until
 
+from peerdeck.core.channel import Role
+from peerdeck.core.join import JoinOptions, Source
 from peerdeck.core.session import STEPS, Phase
 from peerdeck.services.status import Status
 from peerdeck.storage.secrets import SecretStore
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.e2e
 
 PROGRAMS = Path(__file__).parent / "programs"
 KINDS = ("ViewerSession", "RTCPeerConnection", "SessionLog", "StatsTable", "SignalingSocket")
+KINDS_OF_A_MASTER = ("RTCPeerConnection", "ViewerSession", "MasterSession", "Visitor")
 WARM = 5
 # The allocator keeps what it once needed, and grows by fragments: measured -1 to 3 MiB over 500
 # cycles with no living object more. One 320×180 picture that stayed at each of thirty cycles would
@@ -60,8 +63,11 @@ async def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @pytest.fixture
 def arn(console: Console) -> str:
-    (channel,) = console.channels.state.value.channels
-    return channel.arn
+    return arn_of(console, "front-door")
+
+
+def arn_of(console: Console, name: str) -> str:
+    return next(c.arn for c in console.channels.state.value.channels if c.name == name)
 
 
 async def cycle(console: Console, arn: str, step: str = FIRST_FRAME) -> None:
@@ -74,11 +80,11 @@ def tasks() -> list[asyncio.Task[object]]:
     return [task for task in asyncio.all_tasks() if not task.done()]
 
 
-async def same_as(before: Held) -> None:
+async def same_as(before: Held, *kinds: str) -> None:
     """Compared without memory; a thread pool of asyncio's may grow up to its own bound."""
     for _ in range(5):
         await asyncio.sleep(0)  # what was cancelled ends in the next turns
-    now = held(*KINDS)
+    now = held(*(kinds or KINDS))
     assert replace(now, memory_mib=0.0, threads=0) == replace(before, memory_mib=0.0, threads=0), (
         sorted(task.get_name() for task in tasks())
     )
@@ -122,3 +128,30 @@ async def test_leaving_at_any_moment_of_joining_leaves_nothing(console, arn):
         assert joined.now.phase is Phase.LEFT
         console.sessions.dismiss(joined.id)
     await same_as(before)
+
+
+async def test_viewers_that_come_and_go_leave_nothing_at_our_master(console):
+    """What a master keeps of those who left is their logs, a bounded number of them."""
+    arn = arn_of(console, "lobby")
+    master = Joined(
+        console, arn, JoinOptions(role=Role.MASTER, video=Source.GENERATED, audio=Source.GENERATED)
+    )
+    await master.until(lambda session: session.signaling == "open")
+    await visit(console, master, arn)
+    before = held(*KINDS_OF_A_MASTER)
+    for _ in range(10):
+        await visit(console, master, arn)
+    await same_as(before, *KINDS_OF_A_MASTER)
+    await master.leave()
+
+
+async def visit(console: Console, master: Joined, arn: str) -> None:
+    """One viewer, until it is gone at the master, too."""
+    viewer = Joined(console, arn)
+    await viewer.reached(FIRST_FRAME)
+    await viewer.leave()
+    await master.until(lambda session: not session.peers)
+    lasting = ("master/", "sessions/", "tunnels/", "Task-")
+    if passing := [task for task in tasks() if not task.get_name().startswith(lasting)]:
+        _, late = await asyncio.wait(passing, timeout=10)
+        assert not late

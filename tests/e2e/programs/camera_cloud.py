@@ -1,4 +1,4 @@
-"""A local cloud with one small camera and no quotas, for loads that AWS would not take.
+"""A local cloud with a small camera, a channel without one, and no quotas: AWS takes no such loads.
 
 Prints its environment lines as JSON when clients may come; ends with its standard input.
 """
@@ -15,7 +15,12 @@ from peerdeck.localcloud.serve import environment
 
 
 async def main() -> None:
-    seed = Seed(channels=(SeedChannel("eu-west-1", "front-door", live=True),))
+    seed = Seed(
+        channels=(
+            SeedChannel("eu-west-1", "front-door", live=True),
+            SeedChannel("eu-west-1", "lobby"),
+        )
+    )
     async with LocalCloud(seed) as cloud:
         cloud.state.quotas.enforced = False
         messages._PER_SECOND.update(dict.fromkeys(messages._PER_SECOND, 1e6))
