@@ -72,6 +72,20 @@ async def test_samples_of_sound_are_counted_with_the_time_they_waited():
         assert "concealedSamples" not in got
 
 
+async def test_jitter_is_in_seconds_whatever_the_clock_of_the_codec():
+    async with paired(camera_and_microphone()) as (viewer, camera):
+        await viewer.until(lambda: viewer.frames >= 5 and viewer.sounds >= 5)
+        for sender in camera.connection.getSenders():
+            await sender.stop()
+        camera.channel.send("that was all")
+        await viewer.until(lambda: viewer.messages)
+        for receiver in viewer.connection.getReceivers():
+            for statistics in receiver._RTCRtpReceiver__remote_streams.values():
+                statistics._jitter_q4 = 480 << 4
+        assert viewer.one("inbound-rtp", kind="video")["jitter"] == 480 / 90_000
+        assert viewer.one("inbound-rtp", kind="audio")["jitter"] == 480 / 48_000
+
+
 async def test_sound_that_nobody_hears_is_counted_but_not_decoded():
     async with paired(camera_and_microphone()) as (viewer, _):
         viewer.internals.hear(False)
