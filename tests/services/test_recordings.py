@@ -165,7 +165,7 @@ async def test_failing_disk_stops_the_recording_and_says_so(
     monkeypatch.setattr(RecordingFile, "_deflated", full)
     sessions.add_second()
     (session,) = await until(sessions.state, lambda s: s[0].recording and s[0].recording.problem)
-    assert "disk is full" in session.recording.problem.title
+    assert session.recording.problem.title == f"The disk is full, so {path.name} ends here."
     assert "Free some space" in session.recording.problem.remedy
     assert session.phase is Phase.CONNECTED
     assert path.stat().st_size == size
@@ -336,3 +336,14 @@ async def test_real_session_is_recorded_and_opens_with_everything(console, devic
     assert {"SDP_OFFER", "SDP_ANSWER"} <= {entry.what for entry in found.log.signaling}
     assert peer.descriptions
     assert peer.messages
+
+
+async def test_export_to_a_full_disk_says_that_nothing_was_written(
+    recordings, sessions, tmp_path, monkeypatch
+):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("peerdeck.storage.dumps.internals.write", full)
+    with pytest.raises(UserError, match=r"x\.json was not written"):
+        await recordings.export_internals(sessions.logs["one"], tmp_path / "x.json")

@@ -77,7 +77,7 @@ class LiveRecording:
             ended_at = self._clock()
             await self._threads.run("close", lambda: self._file.close(ended_at))
         except OSError as error:
-            problem = not_written(self._file.path, error)
+            problem = not_written(self._file.path, error, partly=True)
         except Exception:  # noqa: BLE001  whatever it is, the session goes on, and its user is told
             _log.exception("recording of %s failed", self.session.channel)
             problem = UserError(
@@ -156,13 +156,14 @@ def new_file(path: Path) -> RecordingFile:
     raise FileExistsError(errno.EEXIST, "there are too many files of that name")
 
 
-def not_written(path: Path, error: OSError) -> UserError:
+def not_written(path: Path, error: OSError, *, partly: bool = False) -> UserError:
+    """partly: what was written before is there, and good."""
     detail = f"{path}: {error.strerror or error}"
     if isinstance(error, FileExistsError):
         return UserError(f"{path.name} exists already.", "Choose another name.", detail=detail)
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return UserError(
-            f"The disk is full, so {path.name} ends here.",
+            f"The disk is full, so {path.name} {'ends here' if partly else 'was not written'}.",
             "Free some space, then record or export again.",
             detail=detail,
         )
