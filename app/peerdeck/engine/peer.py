@@ -135,10 +135,6 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """Applies the offer; the SDP as `offer()` gives it. Raises AnswerUnusable, NoCandidates."""
-        try:
-            sdp_text.check_sections(offer)  # aiortc would neither say so nor close again
-        except ProtocolError as error:
-            raise AnswerUnusable(str(error)) from error
         await self._set_remote("offer", offer, self._ordered(offer))
         for transceiver in self._connection.getTransceivers():
             sent = self._sources is not None and self._sources.attach(transceiver)

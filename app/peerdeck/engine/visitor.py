@@ -15,6 +15,7 @@ from peerdeck.engine.errors import (
 from peerdeck.engine.peer import UNUSABLE, Peer, PeerEvents
 from peerdeck.engine.pulse import LOST_AFTER_S, Pulse
 from peerdeck.engine.tasks import TaskSet
+from peerdeck.protocol.sdp import check_sections
 from peerdeck.protocol.signaling import (
     PayloadTooLarge,
     SessionDescription,
@@ -135,6 +136,7 @@ class Visitor:
 
     async def _answer(self) -> None:
         try:
+            check_sections(self.offer)  # aiortc would neither say so nor close again
             sdp = await self.peer.answer(self.offer)
         except UNUSABLE as error:  # a stranger's SDP can be anything
             raise AnswerUnusable(str(error) or type(error).__name__) from error
