@@ -3,10 +3,10 @@
     tunnel/            the local proxy of a tunnel, source and destination
     ice_probe.py       tries one STUN or TURN URI
     signaling.py       one signaling WebSocket; signaling_link.py keeps one open for hours
-    viewer.py          `ViewerSession`: joins a channel; peer.py its connection, video_sink.py its
-                       newest frame, pulse.py its life
-    master.py          `MasterSession`: serves a channel; visitors.py its viewers, visitor.py the life
-                       of one, storage_peer.py the one that stores media, media/ what is sent
+    viewer.py          `ViewerSession`: joins a channel, again after a loss; attempt.py one try,
+                       peer.py its connection, video_sink.py its newest frame, pulse.py its life
+    master.py          `MasterSession`: serves a channel; visitors.py its viewers, visitor.py the
+                       life of one, storage_peer.py the one that stores media, media/ what is sent
     aiortc_adapter/    the one place that touches private parts of aiortc and aioice
     tasks.py           tasks with an owner and a name
 

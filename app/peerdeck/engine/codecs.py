@@ -17,6 +17,9 @@ def prefer(transceiver: RTCRtpTransceiver, codec: str) -> None:
     """Offers `codec` ("VP8", "opus" …) first and the others after it; "" changes nothing."""
     if not codec:
         return
-    known = RTCRtpReceiver.getCapabilities(transceiver.kind).codecs
+    known = RTCRtpReceiver.getCapabilities(transceiver.kind)
+    if known is None:  # no such kind of media
+        return
     wanted = f"{transceiver.kind}/{codec}".lower()
-    transceiver.setCodecPreferences(sorted(known, key=lambda c: c.mimeType.lower() != wanted))
+    codecs = sorted(known.codecs, key=lambda c: c.mimeType.lower() != wanted)
+    transceiver.setCodecPreferences(codecs)
