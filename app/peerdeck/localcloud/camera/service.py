@@ -62,6 +62,7 @@ class SignedChannelAccess:
         self._access_key = access_key
         self._secret_key = secret_key
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self._found: _Endpoints | None = None
         self._ice: tuple[RTCIceServer, ...] = ()
         self._ice_until = 0.0
@@ -100,6 +101,7 @@ class SignedChannelAccess:
         return self._ice
 
     async def aclose(self) -> None:
+        self._closed = True  # a viewer that is being served late must not open another one
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -139,6 +141,8 @@ class SignedChannelAccess:
             now=datetime.now(UTC),
             headers={"Content-Type": "application/json"},
         )
+        if self._closed:
+            raise ServiceFailedError(f"{path}: closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
         async with self._session.post(url, data=body, headers=headers, ssl=self._tls) as response:
