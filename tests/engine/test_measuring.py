@@ -72,6 +72,14 @@ async def test_samples_of_sound_are_counted_with_the_time_they_waited():
         assert "concealedSamples" not in got
 
 
+async def test_every_frame_that_was_given_up_is_dropped_whatever_for():
+    async with paired([Picture()]) as (viewer, _):
+        await viewer.until(lambda: viewer.frames >= 2)
+        stream = viewer.internals._measuring._inbound[viewer.one("inbound-rtp")["ssrc"]]
+        stream.incomplete, stream.undecodable, stream.skipped, stream.late = 1, 20, 300, 4000
+        assert viewer.one("inbound-rtp")["framesDropped"] == 4321
+
+
 async def test_jitter_is_in_seconds_whatever_the_clock_of_the_codec():
     async with paired(camera_and_microphone()) as (viewer, camera):
         await viewer.until(lambda: viewer.frames >= 5 and viewer.sounds >= 5)
