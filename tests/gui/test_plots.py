@@ -505,6 +505,35 @@ def test_one_cursor_goes_through_all_plots_with_their_values(view: PlotsView) ->
     assert view.canvas.cursor_at is None
 
 
+def test_a_resting_pointer_stays_where_it_is_while_time_goes_on(
+    view: PlotsView, log: SessionLog
+) -> None:
+    QTest.mouseMove(view.canvas, view.canvas.cells[0].area.center().toPoint())
+    before = view.canvas.cursor_at
+    assert before is not None
+    grow(log, 7)
+    shown_now(view)
+    assert view.canvas.cursor_at == pytest.approx(before + 7)
+    QTest.keyClick(view.canvas, Qt.Key.Key_Left)
+    held = view.canvas.cursor_at
+    grow(log, 3)
+    shown_now(view)
+    assert view.canvas.cursor_at == held
+
+
+def test_plots_that_are_scrolled_away_are_not_drawn(view: PlotsView, qtbot: QtBot) -> None:
+    members = [member for member in view.chooser.model.members if member[0] == STANDARD_OBJECT]
+    view.chooser.set_objects(list(Collector(view.peer.table).named.values()))
+    others = [member for member in view.chooser.model.members if member[0] != STANDARD_OBJECT]
+    view.chooser.choose([*members, *others[:50]])
+    qtbot.waitUntil(lambda: view.canvas.height() > 700)
+    view.draw_now()
+    view.repaint()
+    drawn = [cell._lines is not None for cell in view.canvas.cells]
+    assert drawn[0]
+    assert not drawn[-1]
+
+
 def test_keys_step_the_cursor_pan_zoom_and_return(view: PlotsView, log: SessionLog) -> None:
     times = log.peers["master"].table.times
     QTest.keyClick(view.canvas, Qt.Key.Key_Left)

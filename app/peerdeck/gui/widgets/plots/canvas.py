@@ -59,6 +59,7 @@ class Canvas(QWidget):
         self._base_key: object = None
         self._dragged_from: QPointF | None = None
         self._pans = False
+        self._pointer: QPointF | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         # It fills itself: without this, everything beneath is painted with it every second.
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -78,6 +79,8 @@ class Canvas(QWidget):
             self._set_least_height()
         if not stays:
             self._arrange()
+        if self._pointer is not None:  # it rests while time goes on
+            self._point(self._pointer)
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -119,15 +122,17 @@ class Canvas(QWidget):
             row, column = divmod(place, columns)
             whole = QRectF(GAP_XS + column * width, GAP_XS + row * height, width, height)
             area = whole.adjusted(_AXIS_PX, plot.lines * line + GAP_XS, -GAP_M, -GAP_S)
-            self._cells.append(Cell.of(plot, whole, area, self.axis, before.get(plot.key)))
+            self._cells.append(Cell(plot, whole, area, self.axis, before.get(plot.key)))
 
     # --- painting --------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._static())
-        painting.draw_curves(painter, self._cells)
-        painting.draw_values(painter, self._cells, self.cursor_at, self.axis)
+        seen = QRectF(event.rect())  # of many plots most may be scrolled away
+        cells = [cell for cell in self._cells if cell.whole.intersects(seen)]
+        painting.draw_curves(painter, cells)
+        painting.draw_values(painter, cells, self.cursor_at, self.axis)
         if self.hasFocus():
             painter.setPen(theme().color("accent"))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
@@ -191,6 +196,7 @@ class Canvas(QWidget):
         seen = [float(t) for t in times if self.axis.begin <= t <= self.axis.end]
         if not seen:
             return
+        self._pointer = None
         place = len(seen) if self.cursor_at is None else bisect_left(seen, self.cursor_at - 1e-6)
         self.point_at(seen[min(max(place + samples, 0), len(seen) - 1)])
         self.setAccessibleDescription(self.values_text())
@@ -206,7 +212,11 @@ class Canvas(QWidget):
                 self.setCursor(Qt.CursorShape.ClosedHandCursor)
                 self.panned.emit((start.x() - where.x()) / cell.area.width() * self.axis.span)
             return
+        self._point(where)
+
+    def _point(self, where: QPointF) -> None:
         cell = self._cell_at(where)
+        self._pointer = where if cell is not None else None
         self.point_at(None if cell is None else self.axis.held(cell.time_at(where.x(), self.axis)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -231,6 +241,7 @@ class Canvas(QWidget):
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
+        self._pointer = None
         self.point_at(None)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -250,6 +261,7 @@ class Canvas(QWidget):
         elif key == Qt.Key.Key_Space:
             self.pause_wanted.emit()
         elif key == Qt.Key.Key_Escape and self.cursor_at is not None:
+            self._pointer = None
             self.point_at(None)
         else:
             super().keyPressEvent(event)

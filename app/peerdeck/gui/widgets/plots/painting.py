@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -157,38 +157,43 @@ def clock_text(seconds: float, step: float = 1.0) -> str:
     return f"{countdown_text(seconds)}.{int(seconds * 10 + 0.5) % 10}"
 
 
-@dataclass(slots=True)
 class Cell:
-    """A plot in its place. low, high: of its axis; span: begin and end of the time that is seen."""
+    """A plot in its place: low and high of its axis, begin and end of the time that is seen.
 
-    plot: Plot
-    whole: QRectF
-    area: QRectF
-    low: float = 0.0
-    high: float = 1.0
-    span: tuple[float, float] = (0.0, 1.0)
-    lines: list[list[QPolygonF]] = field(default_factory=list)  # of each trace its stretches
+    before: what stood there until now; lines of which nothing has changed are kept.
+    """
 
-    @classmethod
-    def of(
-        cls, plot: Plot, whole: QRectF, area: QRectF, axis: TimeAxis, before: "Cell | None" = None
-    ) -> "Cell":
-        """before: what stood there; its lines are kept where nothing of them has changed."""
-        low, high = axis_range(
+    def __init__(
+        self,
+        plot: Plot,
+        whole: QRectF,
+        area: QRectF,
+        axis: TimeAxis,
+        before: "Cell | None" = None,
+    ) -> None:
+        self.plot, self.whole, self.area = plot, whole, area
+        self.span = (axis.begin, axis.end)
+        self.low, self.high = axis_range(
             min((trace.low for trace in plot.traces), default=0.0),
             max((trace.high for trace in plot.traces), default=0.0),
             plot.unit.least_top,
             tight=plot.tight,
         )
-        cell = cls(plot, whole, area, low, high, (axis.begin, axis.end))
-        if area.width() < 1 or area.height() < 1:
-            return cell
-        kept: dict[int, list[QPolygonF]] = {}
-        if before is not None and before._place == cell._place:
-            pairs = zip(before.plot.traces, before.lines, strict=False)
-            kept = {id(trace): line for trace, line in pairs}
-        cell.lines = [kept.get(id(trace)) or cell._line(trace) for trace in plot.traces]
-        return cell
+        self._lines: list[list[QPolygonF]] | None = None
+        self._kept: dict[int, list[QPolygonF]] = {}
+        if before is not None and before._lines and before._place == self._place:
+            pairs = zip(before.plot.traces, before._lines, strict=True)
+            self._kept = {id(trace): line for trace, line in pairs}
+
+    @property
+    def lines(self) -> list[list[QPolygonF]]:
+        """Of each trace its unbroken parts; made when they are first painted."""
+        if self._lines is None:
+            has_room = self.area.width() >= 1 and self.area.height() >= 1
+            traces = self.plot.traces if has_room else ()
+            self._lines = [self._kept.get(id(trace)) or self._line(trace) for trace in traces]
+            self._kept = {}
+        return self._lines
 
     @property
     def _place(self) -> object:
