@@ -1,185 +1,108 @@
-"""Amazon's JavaScript SDK in Chromium as viewer of our master."""
+"""Amazon's JavaScript SDK in Chromium as viewer of our master; figures: test_statistics.py."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from tests.interop.browser import Browser
-from tests.interop.conftest import FPS, HEIGHT, WIDTH, Channel, of_type, selected_candidate
-from tests.interop.joined import only
+from tests.interop.conftest import Channel, of_type, selected_candidate
+from tests.interop.joined import Join, Joined
 
-from peerdeck.cloud.account import AwsAccount
 from peerdeck.core.channel import Role
-from peerdeck.core.ice import IceRequest, IceServer
-from peerdeck.core.join import JoinOptions, PathPolicy, Source
-from peerdeck.core.peer_log import SessionLog
-from peerdeck.engine.master import MasterSession
-from peerdeck.engine.media.sources import MediaSources
-from peerdeck.engine.visitors import VisitEvents
-from peerdeck.localcloud.serve import environment
+from peerdeck.core.join import Source
+from peerdeck.core.session import Peer
+from peerdeck.wiring import Console
 
 PICTURES = 20
+SIZE = {"width": 1280, "height": 720}
 BOUND_S = 20.0
 
 
-class Serving:
-    """Our master in a running task."""
-
-    def __init__(self, make: Callable[[VisitEvents], MasterSession]) -> None:
-        self.visits: list[str] = []
-        self._changed = asyncio.Event()
-        events = VisitEvents(
-            lambda who, what, why: self.visits.append(f"{who} {what}"),
-            self._changed.set,
-        )
-        self.session = make(events)
-        self.session.watch_frames(self._changed.set)
-        self.task = asyncio.get_running_loop().create_task(self.session.run(), name="test/master")
-        self.task.add_done_callback(lambda _: self._changed.set())
-
-    async def until(self, condition: Callable[[MasterSession], object]) -> None:
-        async with asyncio.timeout(BOUND_S):
-            while not condition(self.session):
-                if self.task.done():
-                    self.task.result()
-                self._changed.clear()
-                await self._changed.wait()
+async def serve(join: Join, *, relay: str = "", video_codec: str = "") -> Joined:
+    """Our master, online."""
+    joined = await join(
+        role=Role.MASTER,
+        video=Source.GENERATED,
+        audio=Source.GENERATED,
+        relay=relay,
+        video_codec=video_codec,
+    )
+    await joined.until(lambda session: session.signaling == "open")
+    return joined
 
 
-Serve = Callable[..., Awaitable[Serving]]
+async def browser_row(joined: Joined) -> Peer:
+    """The browser's row, with figures."""
+    session = await joined.until(lambda s: s.peers and s.peers[0].stats and s.peers[0].stats.pair)
+    (peer,) = session.peers
+    return peer
 
 
-@pytest.fixture
-async def serve(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
-    """By the console's own cloud room, told by the environment as any AWS client is."""
-    for name in [name for name in os.environ if name.startswith("AWS")]:
-        monkeypatch.delenv(name)
-    for name, value in environment(channel.cloud, channel.certificate).items():
-        monkeypatch.setenv(name, value)
-    account = AwsAccount()
-    video = account.kinesis_video(channel.region)
-    made: list[Serving] = []
-
-    async def serve(*, relay: str = "", codec: str = "") -> Serving:
-        async def sign() -> str:
-            return await video.signaling_url(channel.arn, Role.MASTER)
-
-        async def ice() -> tuple[IceServer, ...]:
-            request = IceRequest(channel.arn)
-            servers = (video.stun_server(), *await video.ice_servers(request, role=Role.MASTER))
-            return only(servers, relay) if relay else servers
-
-        options = JoinOptions(
-            role=Role.MASTER,
-            video=Source.GENERATED,
-            audio=Source.GENERATED,
-            video_codec=codec,
-            policy=PathPolicy.RELAY if relay else PathPolicy.ALL,
-        )
-        sources = MediaSources(
-            video=options.video, audio=options.audio, name="ours", size=(WIDTH, HEIGHT), fps=FPS
-        )
-        made.append(
-            Serving(
-                lambda events: MasterSession(
-                    open_signaling=sign,
-                    fetch_ice=ice,
-                    options=options,
-                    log=SessionLog(),
-                    events=events,
-                    sources=sources,
-                    tls=channel.trust,
-                )
-            )
-        )
-        await made[-1].until(lambda session: session.connected)
-        return made[-1]
-
-    yield serve
-    for serving in made:
-        await serving.session.leave()
-        await asyncio.gather(serving.task, return_exceptions=True)
-    await account.aclose()
+def told(console: Console) -> list[str]:
+    return [entry.what for entry in console.journal.entries.value if entry.kind == "session"]
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 async def test_picture_sound_and_texts_arrive(
-    page: Browser, channel: Channel, serve: Serve, codec: str
+    page: Browser, channel: Channel, join: Join, console: Console, codec: str
 ) -> None:
-    serving = await serve(codec=codec)
+    joined = await serve(join, video_codec=codec)
     await page.call("interop.view", channel.config("VIEWER"))
-    assert await page.call("interop.shown", PICTURES) == {"width": WIDTH, "height": HEIGHT}
+    assert await page.call("interop.shown", PICTURES) == SIZE
     reports = await page.call("interop.stats")
     (video,) = of_type(reports, "inbound-rtp", kind="video")
     (used,) = [r for r in of_type(reports, "codec") if r["id"] == video["codecId"]]
     assert used["mimeType"] == f"video/{codec}"
     assert await page.call("interop.shown", PICTURES)
-    reports = await page.call("interop.stats")
-    (audio,) = of_type(reports, "inbound-rtp", kind="audio")
+    (audio,) = of_type(await page.call("interop.stats"), "inbound-rtp", kind="audio")
     assert audio["packetsReceived"] > 20
     await page.call("interop.say", "hello master")
-    await serving.until(lambda s: s.peers["browser"].telemetry == "hello master")
-    serving.session.send("hello browser", "browser")
+    await joined.text("hello master")
+    console.sessions.send(joined.id, "hello browser", "browser")
     assert await page.call("interop.text", "hello browser") == "hello browser"
     assert await page.call("interop.statuses") == []
-    assert serving.visits == ["browser came", "browser connected"]
-    assert not [e for e in serving.session.log.signaling if e.what == "STATUS_RESPONSE"]
+    assert told(console)[-2:] == ["Join front-door as master", "Viewer browser watches front-door"]
+    entries = console.sessions.log(joined.id).signaling
+    assert not [entry for entry in entries if entry.what == "STATUS_RESPONSE"]
 
 
-@pytest.mark.parametrize(("relay", "path"), [("udp", "udp"), ("tcp", "tcp"), ("tls", "tls")])
+@pytest.mark.parametrize("relay", ["udp", "tcp", "tls"])
 async def test_picture_and_texts_arrive_through_turn_alone(
-    page: Browser, channel: Channel, serve: Serve, relay: str, path: str
+    page: Browser, channel: Channel, join: Join, relay: str
 ) -> None:
-    serving = await serve(relay=relay)
+    joined = await serve(join, relay=relay)
     await page.call("interop.view", channel.config("VIEWER", relay=relay))
-    assert await page.call("interop.shown", PICTURES) == {"width": WIDTH, "height": HEIGHT}
+    assert await page.call("interop.shown", PICTURES) == SIZE
     local = selected_candidate(await page.call("interop.stats"), "local")
     assert (local["candidateType"], local["relayProtocol"]) == ("relay", relay)
-    serving.session.sample()
-    stats = serving.session.sample()["browser"]
+    stats = (await browser_row(joined)).stats
+    assert stats is not None
     assert stats.pair is not None
-    assert (stats.pair.local_kind, stats.pair.path) == ("relay", f"relay/{path}")
+    assert (stats.pair.local_kind, stats.pair.path) == ("relay", f"relay/{relay}")
     await page.call("interop.say", "hello master")
-    await serving.until(lambda s: s.peers["browser"].telemetry == "hello master")
+    await joined.text("hello master")
 
 
 async def test_a_browsers_camera_and_microphone_are_seen_and_heard(
-    page: Browser, channel: Channel, serve: Serve
+    page: Browser, channel: Channel, join: Join, console: Console
 ) -> None:
-    serving = await serve()
-    await page.call("interop.view", channel.config("VIEWER", sends=True))
-    assert await page.call("interop.shown", PICTURES) == {"width": WIDTH, "height": HEIGHT}
-    await serving.until(lambda s: s.picture(320, 240, "browser"))
+    joined = await serve(join)
     heard = asyncio.Event()
-    serving.session.peers["browser"].on_sound = lambda pcm: heard.set()
+    console.sessions.watch_sound(joined.id, lambda pcm: heard.set(), "browser")
+    await page.call("interop.view", channel.config("VIEWER", sends=True))
+    assert await page.call("interop.shown", PICTURES) == SIZE
+    await joined.until(lambda s: s.peers and s.peers[0].has_picture)
+    assert console.sessions.picture(joined.id, 320, 240, "browser") is not None
     async with asyncio.timeout(BOUND_S):
         await heard.wait()
 
 
-async def test_our_figures_are_those_of_the_browser(
-    page: Browser, channel: Channel, serve: Serve
-) -> None:
-    serving = await serve()
-    await page.call("interop.view", channel.config("VIEWER"))
-    await page.call("interop.shown", 5 * PICTURES)
-    serving.session.sample()
-    theirs = await page.call("interop.stats")
-    table = serving.session.log.peers["browser"].table
-    (video,) = of_type(theirs, "inbound-rtp", kind="video")
-    ours = next(table.report().of("outbound-rtp", kind="video"))[1]
-    assert ours["packetsSent"] == pytest.approx(video["packetsReceived"], rel=0.02, abs=4)
-    assert ours["bytesSent"] == pytest.approx(video["bytesReceived"], rel=0.02, abs=6000)
-    assert ours["framesSent"] == pytest.approx(video["framesReceived"], rel=0.02, abs=3)
-    assert ours["ssrc"] == video["ssrc"]
-
-
 async def test_the_page_is_left_and_the_master_says_so(
-    page: Browser, channel: Channel, serve: Serve
+    page: Browser, channel: Channel, join: Join, console: Console
 ) -> None:
-    serving = await serve()
+    joined = await serve(join)
     await page.call("interop.view", channel.config("VIEWER"))
     await page.call("interop.shown", 1)
     await page.call("interop.end")
-    await serving.until(lambda s: not s.peers)
-    assert serving.visits[-1] == "browser left"
+    await joined.until(lambda s: not s.peers)
+    assert told(console)[-1] == "Viewer browser has left front-door"
+    assert list(console.sessions.log(joined.id).peers) == ["browser"]
