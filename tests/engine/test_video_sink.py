@@ -101,3 +101,13 @@ async def test_a_track_nobody_hears_is_read_to_its_end():
     track = Played([frame_of(64, 48)] * 5)
     async with asyncio.timeout(5):
         await discard(track)
+
+
+async def test_every_column_is_converted_at_every_width():
+    sink = await sink_of(frame_of(1280, 720))
+    for width in range(20, 700, 2):
+        picture = sink.picture(width, 720)
+        rows = np.frombuffer(picture.data, np.uint8).reshape(picture.height, -1, 4)
+        columns = rows[:, : picture.width].astype(int)
+        assert abs(columns - columns[0, 0]).max() <= 2, width
+        assert width - 4 <= picture.width <= width

@@ -56,7 +56,7 @@ class VideoSink:
             scale = min(width / frame.width, height / frame.height)
             scaled = self._scaler.reformat(
                 frame,
-                width=_even(frame.width * scale),
+                width=_convertible(frame.width * scale),
                 height=_even(frame.height * scale),
                 interpolation=Interpolation.AREA if scale < 1 else Interpolation.BILINEAR,
                 threads=1,
@@ -70,6 +70,13 @@ class VideoSink:
     def clear(self) -> None:
         """Lets go of the pixels, a few megabytes."""
         self._frame = self._picture = self._shown = None
+
+
+def _convertible(width: float) -> int:
+    """WORKAROUND: swscale's conversion from yuv420p leaves the last columns as they were in memory
+    where a width is 2 or 4 above a multiple of 16. Until PyAV brings an FFmpeg without that."""
+    even = _even(width)
+    return even - even % 16 if even > 16 and even % 16 in {2, 4} else even
 
 
 def _even(size: float) -> int:
