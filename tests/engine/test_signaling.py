@@ -10,7 +10,9 @@ from typing import Self
 import pytest
 from aiohttp import web
 
+from peerdeck.core.peer_log import SessionLog
 from peerdeck.engine.signaling import SignalingRefused, SignalingSocket, SignalingUnreachable
+from peerdeck.engine.signaling_diary import SignalingDiary
 from peerdeck.engine.signaling_link import SignalingLink
 from peerdeck.protocol.signaling import Kind, SignalingMessage
 
@@ -27,14 +29,20 @@ class Dialogue:
         self.heard: asyncio.Queue[SignalingMessage] = asyncio.Queue()
         self.states: asyncio.Queue[str] = asyncio.Queue()
         self._url = url
+        self.log = SessionLog().signaling
         self.link = SignalingLink(
             self._open_url,
             on_message=self.heard.put_nowait,
             on_state=lambda: self.states.put_nowait(self.link.state),
             clock=time.monotonic,
+            diary=SignalingDiary(self.log, time.time),
+            name="viewer-1",
             **limits,
         )
         self._reader: asyncio.Task[None] | None = None
+
+    def told(self) -> list[str]:
+        return [entry.what for entry in self.log]
 
     async def _open_url(self) -> str:
         self.urls += 1
@@ -208,6 +216,8 @@ async def test_a_dropped_socket_is_replaced_with_a_fresh_url(signaling_server):
         assert signaling_server.queries == ["/?n=1", "/?n=2"]
         states = [dialogue.states.get_nowait() for _ in range(dialogue.states.qsize())]
         assert states == ["open", "reconnecting", "open"]
+        assert dialogue.told()[:3] == ["open", "closed", "open"]
+        assert dialogue.log[1].text.startswith("by the service, close code 1")
 
 
 async def test_go_away_opens_the_new_socket_before_the_old_one_closes(signaling_server):
@@ -222,6 +232,7 @@ async def test_go_away_opens_the_new_socket_before_the_old_one_closes(signaling_
         assert (await soon(dialogue.heard.get())).kind is Kind.RECONNECT_ICE_SERVER
         assert dialogue.link.state == "open"
         assert dialogue.states.qsize() == 1
+        assert dialogue.told() == ["open", "GO_AWAY", "open", "RECONNECT_ICE_SERVER"]
 
 
 @pytest.mark.parametrize("limits", [{"max_age_s": 0.1}, {"max_idle_s": 0.1}])
@@ -258,12 +269,18 @@ async def test_a_message_sent_without_a_socket_follows_when_there_is_one(signali
 
 
 async def test_a_refusal_while_reconnecting_means_another_try(signaling_server):
-    async with Dialogue(signaling_server.url):
+    async with Dialogue(signaling_server.url) as dialogue:
         signaling_server.refuse = lambda: web.Response(status=400, text="ClientLimitExceeded")
         await (await signaling_server.connection(0)).close()
         await signaling_server.requested(2)
         signaling_server.refuse = None
         await signaling_server.connection(1)
+        while dialogue.link.state != "open":
+            await soon(dialogue.states.get())
+    refused = next(entry for entry in dialogue.log if entry.what == "refused")
+    assert (refused.outcome, refused.text) == ("HTTP 400", "ClientLimitExceeded")
+    assert dialogue.told()[-2:] == ["open", "closed"]
+    assert not any("http" in e.text or "ws://" in e.text for e in dialogue.log)
 
 
 async def test_the_first_connection_hands_its_refusal_to_the_caller(signaling_server):

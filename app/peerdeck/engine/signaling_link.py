@@ -190,6 +190,7 @@ class SignalingLink:
         except TimeoutError:
             pass
         finally:
+            self._diary.closed("replaced by a newer one")
             await socket.aclose()
 
     def _enter(self, state: str) -> None:
