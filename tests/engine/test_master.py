@@ -25,6 +25,7 @@ from peerdeck.engine.errors import (
     TooManyViewers,
 )
 from peerdeck.engine.signaling import SignalingRefused
+from peerdeck.engine.signaling_link import SocketEnd
 from peerdeck.protocol.signaling import StatusResponse
 
 DATA = JoinOptions(role=Role.MASTER)
@@ -276,6 +277,31 @@ async def test_another_master_throws_it_out_and_it_does_not_fight(master, guest,
         await viewer.closed.wait()
     assert not other.socket.closed
     assert not mastering.sources.feeds["video"].running
+
+
+@pytest.mark.parametrize(
+    ("ends", "thrown_out"),
+    [
+        ([(1008, 3000)], True),  # a close frame without trouble: somebody took the place
+        ([(1000, 3000)], True),
+        ([(1006, 1), (1006, 1)], False),  # a bad network
+        ([(1006, 1), (1006, 1), (1006, 1)], True),  # nobody is cut off so often by a network
+        ([(1006, 100), (1006, 100), (1006, 100)], False),
+        ([(1001, 1)], False),  # a service that restarts
+        ([(1001, 1), (1012, 1)], True),
+        ([(1001, 3000), (1001, 3000), (1001, 3000)], False),
+    ],
+)
+async def test_how_the_ends_of_its_sockets_are_read(master, ends, thrown_out):
+    mastering = await master(DATA)
+    told = []
+    for code, age_s in ends:
+        try:
+            mastering.session._dropped(SocketEnd(code, "", age_s))
+        except ThrownOut:
+            told.append(code)
+    assert bool(told) is thrown_out
+    assert len(told) <= 1
 
 
 @pytest.mark.parametrize("kind", ["GO_AWAY", "drop"])

@@ -145,6 +145,21 @@ async def test_a_source_that_ends_by_itself_is_in_the_journal_and_in_the_viewers
     await console.sessions.leave(master)
 
 
+async def test_a_viewers_source_that_ends_by_itself_is_in_its_log(console, arn, tmp_path):
+    master = await online(console, arn, JoinOptions(role=Role.MASTER))
+    path = write_clip(tmp_path / "a.mp4", seconds=0.3)
+    options = JoinOptions(video=Source.FILE, video_source=str(path))
+    viewer = console.sessions.join(arn, options)
+    await reaches(console, master, lambda s: s.peers and s.peers[0].has_picture)
+    path.unlink()
+    (log,) = console.sessions.log(viewer).peers.values()
+    await reaches(
+        console, viewer, lambda _: "video source ended" in [event.name for event in log.events]
+    )
+    await console.sessions.leave(viewer)
+    await console.sessions.leave(master)
+
+
 async def test_one_joins_own_endpoint_and_host_only_path(console, arn, cloud):
     options = JoinOptions(
         role=Role.MASTER,

@@ -36,7 +36,9 @@ from peerdeck.protocol.signaling import (
 _UNHEARD = VisitEvents()
 _SOON_S = 60.0
 # Close codes of a service in trouble of its own (RFC 6455 §7.4.1), and 1006: there was none.
-_NOT_THROWN_OUT = frozenset({1001, 1006, 1011, 1012, 1013})
+_NO_FRAME = 1006
+_NOT_THROWN_OUT = frozenset({1001, _NO_FRAME, 1011, 1012, 1013})
+_CLOSINGS, _CUTS = 2, 3  # within _SOON_S of each other, and of their sockets' opening
 
 
 class MasterSession:
@@ -101,7 +103,7 @@ class MasterSession:
             name="master",
             on_drop=self._dropped,
         )
-        self._closings: deque[float] = deque(maxlen=2)
+        self._ends: deque[float] = deque(maxlen=_CUTS)
         self._outcome: asyncio.Future[None] | None = None
         self._left = False
         self._ended = asyncio.Event()
@@ -284,13 +286,15 @@ class MasterSession:
         """Raises ThrownOut: the newest master wins, and fighting would throw viewers about.
 
         The service does not say so in a documented way. A close frame that does not speak of
-        trouble means it; so do two closings of any kind within a minute of connecting.
+        trouble means it; so do a few ends in a row of sockets that had just been opened, since
+        a network that is gone does not let them open.
         """
         if end.code not in _NOT_THROWN_OUT:
             raise ThrownOut(end.reason)
-        if end.code != 1006 and end.age_s < _SOON_S:
-            self._closings.append(self._clock())
-            if len(self._closings) == 2 and self._clock() - self._closings[0] < _SOON_S:
+        if end.age_s < _SOON_S:
+            self._ends.append(self._clock())
+            recent = sum(self._clock() - at < _SOON_S for at in self._ends)
+            if recent >= (_CUTS if end.code == _NO_FRAME else _CLOSINGS):
                 raise ThrownOut(end.reason)
 
     # -- ending ----------------------------------------------------------------------------------

@@ -12,12 +12,13 @@ from peerdeck.cloud.kinesis_video import KinesisVideo
 from peerdeck.core.channel import Role
 from peerdeck.core.ice import IceServer, refresh_at
 from peerdeck.core.join import JoinOptions, PathPolicy, Source
-from peerdeck.core.peer_log import SessionLog
+from peerdeck.core.peer_log import Event, SessionLog
 from peerdeck.core.session import Step
 from peerdeck.core.stats import PeerStats, Picture
 from peerdeck.services.channel_access import ChannelAccess
 
 if TYPE_CHECKING:
+    from peerdeck.engine.errors import MediaUnusable
     from peerdeck.engine.media import MediaSources
     from peerdeck.engine.peer import Peer
     from peerdeck.engine.viewer import ViewerSession
@@ -83,7 +84,7 @@ class ViewerEngine:
     def __init__(self, joining: Joining) -> None:
         self._joining = joining
         self._stale = asyncio.Event()
-        self.sources = _sources(joining)
+        self.sources = sources_of(joining, self._source_ended)
         self.session = self._make()
 
     def _make(self) -> "ViewerSession":
@@ -107,6 +108,13 @@ class ViewerEngine:
             sources=self.sources,
             limits=Limits(answer_s=ANSWER_TIMEOUT_S),
         )
+
+    def _source_ended(self, kind: str, problem: "MediaUnusable") -> None:
+        joining = self._joining
+        event = Event(joining.clock(), "media", f"{kind} source ended", str(problem), "bad")
+        for log in joining.log.peers.values():
+            log.events.append(event)
+        joining.on_change()
 
     async def check(self) -> None:
         """Before joining: can what is to be sent be read? Raises MediaUnusable."""
@@ -155,10 +163,13 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, CloudError) and error.kind in _PASSING
 
 
-def _sources(joining: Joining) -> "MediaSources | None":
+def sources_of(
+    joining: Joining, on_problem: "Callable[[str, MediaUnusable], None]"
+) -> "MediaSources | None":
+    """What the options say is sent; None where that is nothing. on_problem: one ended by itself."""
     options = joining.options
     if options.video is Source.NONE and options.audio is Source.NONE:
         return None
     from peerdeck.engine.media import MediaSources
 
-    return MediaSources.of(options, joining.name)
+    return MediaSources.of(options, joining.name, on_problem)

@@ -130,8 +130,8 @@ def _refused(error: SignalingRefused, channel: str) -> UserError:
     if error.status in {401, 403}:
         return UserError(
             f"{title}: access denied.",
-            "The credentials have expired, lack kinesisvideo:ConnectAsViewer, or this machine's "
-            "clock is wrong.",
+            "The credentials have expired, lack kinesisvideo:ConnectAsViewer (a master needs "
+            "ConnectAsMaster), or this machine's clock is wrong.",
             detail=detail,
         )
     if error.status >= 500:

@@ -8,13 +8,12 @@ from peerdeck.core.channel import Role
 from peerdeck.core.errors import UserError
 from peerdeck.core.ice import IceServer
 from peerdeck.core.join import PathPolicy, Source
-from peerdeck.services.engines import Joining
+from peerdeck.services.engines import Joining, sources_of
 from peerdeck.services.journal import JournalService
 
 if TYPE_CHECKING:
     from peerdeck.engine.errors import MediaUnusable, PeerError
     from peerdeck.engine.master import MasterSession
-    from peerdeck.engine.media import MediaSources
 
 _VISITS = {
     "connected": "Viewer {} watches {}",
@@ -39,7 +38,7 @@ class MasterEngine:
         self._joining = joining
         self._journal = journal
         self._asked = False
-        self.sources = self._sources()
+        self.sources = sources_of(joining, self._source_ended)
         self.session = self._make()
 
     async def check(self) -> None:
@@ -86,14 +85,6 @@ class MasterEngine:
             started=joining.started,
             tls=joining.tls,
         )
-
-    def _sources(self) -> "MediaSources | None":
-        options = self._joining.options
-        if options.video is Source.NONE and options.audio is Source.NONE:
-            return None
-        from peerdeck.engine.media import MediaSources
-
-        return MediaSources.of(options, self._joining.name, self._source_ended)
 
     async def _open_signaling(self) -> str:
         joining = self._joining
