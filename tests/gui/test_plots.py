@@ -331,6 +331,20 @@ def test_steps_are_one_two_or_five(least: float, step: float) -> None:
     assert units.round_step(least) == pytest.approx(step)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.0, "1,234,567"),
+        (9151314442816847872, "9,151,314,442,816,847,872"),
+        (0.5, "0.5"),
+        (12.3456, "12.35"),
+        (-3, "-3"),
+    ],
+)
+def test_counts_have_no_digits_that_mean_nothing(value: float, text: str) -> None:
+    assert units.count_text(value) == text
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 0), (0, 7), (-3, 9), (1e6, 1.2e6), (0, 1e-5)])
 def test_an_axis_holds_its_values_and_has_two_labels(low: float, high: float) -> None:
     for tight in (False, True):

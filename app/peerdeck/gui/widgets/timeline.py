@@ -24,7 +24,7 @@ from peerdeck.gui.widgets.cards import scrolled
 from peerdeck.gui.widgets.fields import SearchField
 from peerdeck.gui.widgets.follow import GrowingTable
 from peerdeck.gui.widgets.gantt import Gantt
-from peerdeck.gui.widgets.labels import label
+from peerdeck.gui.widgets.labels import ElidedLabel
 from peerdeck.gui.widgets.log_view import LogView
 from peerdeck.gui.widgets.state import StatePane
 
@@ -43,7 +43,7 @@ class TimelineView(LogView):
         self._sized: object = None
         self._folded = False
         self.gantt = Gantt()
-        self.summary = label("", "small", "muted")
+        self.summary = ElidedLabel("", "small", "muted", Qt.TextElideMode.ElideRight)
         self.events = RowsModel[EventRow](EVENT_COLUMNS, lambda row: str(row.number), self)
         self.table = GrowingTable(self.events)
         self.search = SearchField("Filter events", self)

@@ -30,7 +30,7 @@ class Unit:
 
 def count_text(value: float) -> str:
     """1234567.0 → "1,234,567", 0.5 → "0.5", 12.3456 → "12.35"."""
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) < 1e21 and value == int(value):
         return f"{int(value):,}"
     return f"{value:,.2f}" if abs(value) >= 10 else f"{value:.3g}"
 
