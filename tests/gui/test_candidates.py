@@ -13,7 +13,7 @@ from peerdeck.core.peer_log import SessionLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.gui.models.pair_matrix import PairMatrixModel, member_rows, pair_rows
 from peerdeck.gui.models.pairs import STATES, End, pair_grid
-from peerdeck.gui.widgets.candidates import CandidatesView
+from peerdeck.gui.widgets.candidates import CandidatesView, path_sentence
 
 
 def test_a_pair_tells_state_round_trip_checks_and_bytes() -> None:
@@ -96,6 +96,32 @@ def test_new_figures_change_cells_and_reset_nothing() -> None:
     assert (0, 0) in changed
     assert (2, 0) not in changed, "a place without a pair has nothing to change"
     assert not resets
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "protocol", "words"),
+    [
+        ("host", "host", "udp", "directly over UDP, within one network"),
+        ("srflx", "host", "udp", "directly over UDP, through NAT"),
+        ("relay", "srflx", "tls", "detour over a TURN relay (TLS), asked for by our side"),
+        ("host", "relay", "udp", "asked for by the other side"),
+        ("relay", "relay", "tcp", "asked for by both sides"),
+    ],
+)
+def test_the_path_is_told_in_a_sentence(local: str, remote: str, protocol: str, words: str) -> None:
+    objects = {
+        "L": {"type": "local-candidate", "candidateType": local, "relayProtocol": protocol},
+        "R": {"type": "remote-candidate", "candidateType": remote},
+        "P": {
+            "type": "candidate-pair",
+            "selected": True,
+            "localCandidateId": "L",
+            "remoteCandidateId": "R",
+        },
+    }
+    path = pair_grid(StatsReport(START, objects)).path()
+    assert path is not None
+    assert words in path_sentence(path)
 
 
 @pytest.fixture

@@ -50,7 +50,9 @@ def path_sentence(pair: CandidatePair) -> str:
     protocol = pair.protocol.upper()
     if "relay" in {pair.local_kind, pair.remote_kind}:
         both = pair.local_kind == pair.remote_kind
-        whose = "both sides" if both else "our side" if pair.local_kind == "relay" else "the camera"
+        whose = (
+            "both sides" if both else "our side" if pair.local_kind == "relay" else "the other side"
+        )
         return f"Media takes a detour over a TURN relay ({protocol}), asked for by {whose}."
     if {pair.local_kind, pair.remote_kind} == {"host"}:
         return f"Media goes directly over {protocol}, within one network."
