@@ -10,7 +10,7 @@ from typing import Any
 from peerdeck.storage.recordings import records
 from peerdeck.storage.recordings.records import Column, Kind
 
-MAX_BYTES = 3 << 30  # uncompressed; a day of a viewer's session has about 130 MB
+MAX_BYTES = 3 << 29  # uncompressed; writers go on in another file before
 _PIECE = 1 << 18  # compressed
 _MOST_AT_ONCE = 1 << 24
 _SMALL_PIECE = 64
