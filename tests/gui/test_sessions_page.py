@@ -1,5 +1,6 @@
 """Sessions: watched, studied, left and joined again by real clicks."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import peerdeck.gui.widgets.plots.collect  # noqa: F401 - most tests have no loo
 from peerdeck.core.channel import Role
 from peerdeck.core.errors import UserError
 from peerdeck.core.join import JoinOptions, Source
-from peerdeck.core.peer_log import PeerLog
+from peerdeck.core.peer_log import Event, PeerLog
 from peerdeck.core.session import OWN_PICTURE, Peer, Phase, Session
 from peerdeck.gui.pages.sessions import SessionsPage
 
@@ -262,9 +263,17 @@ def test_a_lost_path_dims_the_last_picture_and_counts(
 ) -> None:
     sessions.set(session("front-door"))
     qtbot.waitUntil(lambda: page.stage.video.has_picture)
+    events = sessions.log("id-front-door").peers["master"].events
+    for ago_s, name in (
+        (90, "path lost"),
+        (80, "try failed"),
+        (12, "path lost"),
+        (4, "try failed"),
+    ):
+        events.append(Event(time.time() - ago_s, "session", name))
     sessions.change("id-front-door", phase=Phase.REBUILDING, rebuilds=2)
     assert page.stage.video.isVisible()
-    assert page.stage.video.veil == "Path lost 0 s ago, joining again (attempt 2)"
+    assert page.stage.video.veil == "Path lost 12 s ago, joining again (attempt 2)"
     assert page.stage.strip.rebuilds.text() == "rebuilt 2×"
     assert page.leave.isEnabled()
     sessions.change("id-front-door", phase=Phase.CONNECTED)

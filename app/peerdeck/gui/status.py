@@ -101,7 +101,8 @@ class StatusBar(QFrame):
         joined = [link for link in links if link.link.state.value in {"ready", "reconnecting"}]
         sessions = count_text(len(live), "session")
         self._counts.setText(f"{sessions} · {count_text(len(joined), 'tunnel')} connected")
-        stats = [session.stats for session in live if session.stats is not None]
+        peers = [peer.stats for session in live for peer in session.peers]
+        stats = [found for found in peers if found is not None]
         down = sum(s.bitrate_in_bps or 0 for s in stats) / 8 + sum(x.rate_down for x in joined)
         up = sum(s.bitrate_out_bps or 0 for s in stats) / 8 + sum(x.rate_up for x in joined)
         self._rates.setText(f"↓ {rate_text(down)}   ↑ {rate_text(up)}" if live or joined else "")

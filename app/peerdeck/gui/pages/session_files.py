@@ -147,7 +147,11 @@ class SessionFiles(QObject):
         self.open_files([path])
 
     async def _open(self, path: Path) -> None:
+        opening = f"Opening {path.name}…"
+        self._note.say("info", opening, stay=True)
         ids = await self._console.recordings.open(path)
+        if self._note.text == opening:
+            self._note.clear()
         settings = self._console.settings
         recent = [str(path), *(p for p in settings.state.value.recordings if p != str(path))]
         settings.change(recordings=tuple(recent[:RECENT]))

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 from peerdeck.core.channel import Role
 from peerdeck.core.session import OWN_PICTURE, Phase, Session
 from peerdeck.gui.models.glances import Glances
+from peerdeck.gui.models.losses import loss_of
 from peerdeck.gui.models.phases import OVER
 from peerdeck.gui.pages.session_data import DataSending
 from peerdeck.gui.pages.session_pictures import SessionPictures
@@ -53,8 +54,7 @@ class LiveSession(QObject):
     def peer_id(self) -> str:
         return self._peer_id
 
-    def show(self, session: Session, title: str, lost_at: float) -> None:
-        """lost_at: POSIX seconds since when its path is lost, while it is being rebuilt."""
+    def show(self, session: Session, title: str) -> None:
         if session is self.session:
             return
         before, self.session, self._title = self.session, session, title
@@ -66,7 +66,10 @@ class LiveSession(QObject):
         self._show_figures(session)
         over = session.phase in OVER
         latest = None if over or self._glances is None else self._glances.until(None, 1)
-        self._desk.stage.show_session(session, latest[-1] if latest else None, lost_at)
+        loss = None
+        if session.phase is Phase.REBUILDING:
+            loss = loss_of(self._sessions.log(session.id).peers.get(self._peer_id))
+        self._desk.stage.show_session(session, latest[-1] if latest else None, loss)
         self._pictures.show_session(session, self._desk.stage.strip.path.text())
         self._desk.views.data.line.show_open(_can_send(session))
         self._desk.views.refresh()

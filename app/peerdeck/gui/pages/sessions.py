@@ -1,6 +1,5 @@
 """Sessions: what a camera sends, how it gets here, and how long it took to begin."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.peer_log import SessionLog
-from peerdeck.core.session import Phase, Session
+from peerdeck.core.session import Session
 from peerdeck.gui.models.phases import OVER, PHASES, whose_picture
 from peerdeck.gui.models.session_titles import SessionTitles
 from peerdeck.gui.pages.base import Page
@@ -42,7 +41,6 @@ class SessionsPage(Page):
 
     def __init__(self, console: "Console") -> None:
         super().__init__(console)
-        self._lost: dict[str, float] = {}  # since when by session id
         self._titles = SessionTitles()
         self._named: dict[str, str] = {}
         self.mode = DESK
@@ -108,9 +106,6 @@ class SessionsPage(Page):
 
     def _follow(self, sessions: tuple[Session, ...]) -> None:
         self._named = self._titles.name(sessions)
-        now = time.time()
-        lost = [s.id for s in sessions if s.phase is Phase.REBUILDING]
-        self._lost = {key: self._lost.get(key, now) for key in lost}
         self._show_tabs()
 
     def _follow_recordings(self, _: "tuple[OpenRecording, ...]") -> None:
@@ -172,7 +167,7 @@ class SessionsPage(Page):
         on_desk = self.mode == DESK
         if session is not None:
             self.recorded.forget()
-            self.live.show(session, self._named[session.id], self._lost.get(session.id, 0.0))
+            self.live.show(session, self._named[session.id])
             log, peer_id = self.console.sessions.log(session.id), self.live.peer_id
             self.files.show_log(self._named[session.id], log, peer_id)
         elif recording is not None:

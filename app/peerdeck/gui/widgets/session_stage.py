@@ -8,9 +8,9 @@ from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from peerdeck.core.channel import Role
-from peerdeck.core.quantities import countdown_text
 from peerdeck.core.session import Phase, Session
 from peerdeck.core.stats import PeerStats
+from peerdeck.gui.models.losses import Loss
 from peerdeck.gui.models.phases import OVER, has_picture
 from peerdeck.gui.theme import GAP_L, GAP_S
 from peerdeck.gui.widgets.labels import hairline
@@ -21,13 +21,6 @@ from peerdeck.gui.widgets.video import VideoView
 
 _STEPS_WIDTH: Final = 360
 _TICK_MS: Final = 1000
-
-
-def lost_text(seconds: float, attempt: int) -> str:
-    """ "Path lost 2 s ago, joining again (attempt 2)"."""
-    ago = f"{seconds:.0f} s" if seconds < 60 else countdown_text(seconds)
-    tries = f" (attempt {attempt})" if attempt > 1 else ""
-    return f"Path lost {ago} ago, joining again{tries}"
 
 
 class SessionStage(QFrame):
@@ -50,7 +43,7 @@ class SessionStage(QFrame):
         self.message.setObjectName("sessions.message")
         self.message.chosen.connect(self.chosen)
         self._told: tuple[object, ...] = ()
-        self._lost_at, self._attempt = 0.0, 0
+        self._loss: Loss | None = None
         self._ticking = QTimer(self)
         self._ticking.setInterval(_TICK_MS)
         self._ticking.timeout.connect(self._show_lost)
@@ -75,15 +68,17 @@ class SessionStage(QFrame):
         row.addStretch(1)
         return page
 
-    def show_session(self, session: Session, stats: PeerStats | None, lost_at: float = 0.0) -> None:
-        """lost_at: POSIX seconds since when its path is lost, while it is being rebuilt."""
+    def show_session(
+        self, session: Session, stats: PeerStats | None, loss: Loss | None = None
+    ) -> None:
+        """loss: of its path, while it is being rebuilt."""
         self.strip.show_session(session, stats)
         seen = has_picture(session)
         live = session.phase not in OVER
         heard = live and session.options.receive_audio and session.options.role is Role.VIEWER
         self.strip.controls.show()
         self.strip.controls.offer(picture=seen and live, sound=heard and seen)
-        self._follow_loss(session, lost_at)
+        self._follow_loss(loss)
         if not live:
             self._tell(session)
         elif session.phase is Phase.JOINING or not seen:
@@ -101,18 +96,17 @@ class SessionStage(QFrame):
             self.message.tell("record", "No picture is recorded", facts)
         self._stack.setCurrentWidget(self.message)
 
-    def _follow_loss(self, session: Session, lost_at: float) -> None:
-        if session.phase is not Phase.REBUILDING:
-            self._ticking.stop()
-            self.video.show_veil("")
-            return
-        self._lost_at, self._attempt = lost_at, session.rebuilds
+    def _follow_loss(self, loss: Loss | None) -> None:
+        self._loss = loss
         self._show_lost()
+        if loss is None:
+            self._ticking.stop()
+            return
         if not self._ticking.isActive():
             self._ticking.start()
 
     def _show_lost(self) -> None:
-        self.video.show_veil(lost_text(max(0.0, time.time() - self._lost_at), self._attempt))
+        self.video.show_veil(self._loss.text(time.time()) if self._loss is not None else "")
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
