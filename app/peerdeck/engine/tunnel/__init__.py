@@ -6,8 +6,9 @@
     local.py        one local TCP connection
     ledger.py       which connections there are, for people
     silence.py      devices that never answer, as those of V1 do
-    waiting.py      those whose client does not read, or has finished sending
+    waiting.py      what waits: clients without a link, slow readers, turns, ends in no hurry
     ports.py        a source's listeners
+    sockets.py      accepting, and a transport for a socket without a task of its own
     link.py         one WebSocket connection to the service
     pace.py         how much may wait for it
     dialing.py      connections over all of a name's addresses, or to a unix socket
