@@ -205,6 +205,26 @@ async def test_one_who_does_not_read_loses_up_to_a_key_frame_and_costs_nobody(ma
         await sources.aclose()
 
 
+async def test_many_who_begin_at_once_cost_few_key_frames():
+    sources = generated(audio=Source.NONE)
+    feed = sources.feeds["video"]
+    watching = feed.track(lambda: "VP8")
+    try:
+        await watching.recv()
+        kinds, beginning = [], []
+        for number in range(40):
+            if number % 2 and number < 20:
+                late = feed.track(lambda: "VP8")
+                beginning.append(asyncio.get_running_loop().create_task(late.recv()))
+            kinds.append((await watching.recv()).is_keyframe)
+        async with asyncio.timeout(5):
+            firsts = await asyncio.gather(*beginning)
+        assert all(packet.is_keyframe for packet in firsts)
+        assert sum(kinds) <= 8  # at 25 frames a second, one for every fourth frame at most
+    finally:
+        await sources.aclose()
+
+
 async def test_a_loss_brings_a_key_frame_but_not_one_for_each(made):
     sources = generated(audio=Source.NONE)
     feed = sources.feeds["video"]

@@ -27,6 +27,7 @@ Items: TypeAlias = Mapping[str, Sequence[Item]]  # by codec
 RAW = "raw"  # as it comes, not encoded
 _QUEUE = 60  # two seconds of video, one of sound
 _CLOSE_S = 2.0
+_KEY_INTERVAL_S = 0.15
 _LOSS_INTERVAL_S = 0.5  # packets are shared: one viewer's bad path must not cost the others
 _AUDIO_TIME_BASE = Fraction(1, RATE)
 
@@ -321,7 +322,8 @@ class VideoFeed(Feed):
     def _key_due(self, codec: str, since_s: float) -> bool:
         if codec in self._keys:
             self._keys.discard(codec)
-            return True
+            # One that has just been made is on its way; who missed it asks again, frame by frame.
+            return since_s >= _KEY_INTERVAL_S
         return codec in self._lost and since_s >= _LOSS_INTERVAL_S
 
 
