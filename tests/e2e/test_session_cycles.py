@@ -86,7 +86,7 @@ async def same_as(before: Held, *kinds: str) -> None:
         await asyncio.sleep(0)  # what was cancelled ends in the next turns
     now = held(*(kinds or KINDS))
     assert replace(now, memory_mib=0.0, threads=0) == replace(before, memory_mib=0.0, threads=0), (
-        sorted(task.get_name() for task in tasks())
+        sorted(f"{task.get_name()} {task.get_coro()}"[:150] for task in tasks())
     )
     assert now.threads <= before.threads + 2
 

@@ -71,6 +71,7 @@ async def test_every_private_attribute_exists(peer):
         "_SelectorDatagramTransport": _SelectorDatagramTransport,
         "StreamStatistics": statistics,
         "RTCRtpTransceiver": transceiver,
+        "RTCPeerConnection": peer,
         "Connection": gatherer._connection,
         "TurnTransport": TurnTransport(turn),
     }
@@ -92,6 +93,7 @@ async def test_overridden_methods_take_what_they_took(peer):
     protocol = StunProtocol(ice)
     protocol.transport = None
     overridden = {
+        peer: ("_RTCPeerConnection__connect",),
         dtls: ("_handle_rtp_data", "_handle_rtcp_data", "_send_rtp"),
         transceiver.sender: ("_next_encoded_frame", "_retransmit"),
         channel.transport: ("_data_channel_send", "_receive"),
@@ -282,3 +284,24 @@ async def test_closing_does_not_wait_for_a_silent_turn_server_nor_keep_its_socke
     await ours.close()
     assert time.perf_counter() - started < 0.8
     assert all(transport.is_closing() for transport in inner)
+
+
+async def test_connection_closed_while_it_is_made_begins_nothing_more(peer, monkeypatch):
+    """aiortc would start its receivers after they were stopped: they report for ever."""
+    reached, begun = asyncio.Event(), []
+
+    async def connect() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+        begun.append("receivers")
+
+    monkeypatch.setattr(peer, "_RTCPeerConnection__connect", connect)
+    internals = PeerInternals(peer)
+    await peer.setLocalDescription(await peer.createOffer())
+    async with asyncio.timeout(5):
+        await reached.wait()
+    connecting = [task for task in asyncio.all_tasks() if "Connecting" in repr(task.get_coro())]
+    await internals.close(2.0)
+    assert [task.cancelled() for task in connecting] == [True]
+    await peer._RTCPeerConnection__connect()
+    assert begun == []

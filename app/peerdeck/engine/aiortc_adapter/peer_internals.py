@@ -14,6 +14,7 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport
 from peerdeck.core.join import CandidateFilter
 from peerdeck.core.rtc_stats import Value
 from peerdeck.core.stats import CandidatePair
+from peerdeck.engine.aiortc_adapter.connecting import Connecting
 from peerdeck.engine.aiortc_adapter.gathering import (
     COMPONENT,
     EVERYTHING,
@@ -41,6 +42,7 @@ class PeerInternals:
         self._dtls = transport_of(connection)
         self._ice: Connection = self._dtls.transport.iceGatherer._connection
         self._measuring = Measuring(connection, self._dtls)
+        self._connecting = Connecting(connection)
 
     @property
     def dtls(self) -> RTCDtlsTransport:
@@ -125,6 +127,7 @@ class PeerInternals:
         protocols = list(self._ice._protocols)
         try:
             async with asyncio.timeout(timeout_s):
+                await self._connecting.end()
                 await self._connection.close()
         except TimeoutError:
             for protocol in protocols:

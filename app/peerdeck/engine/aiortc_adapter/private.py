@@ -2,6 +2,7 @@
 
 # Attribute names by where they live: what the test of the pinned versions checks.
 PRIVATE = {
+    "RTCPeerConnection": ("_RTCPeerConnection__connect",),
     "RTCIceGatherer": ("_connection",),
     "RTCDtlsTransport": (
         "_handle_rtp_data",
