@@ -1,7 +1,7 @@
-"""CPU of the window: idle, and with one 720p30 viewer session; against a bare aiortc receiver.
+"""CPU and memory of the window: idle, and with one 720p30 viewer session, its page open.
 
-Needs a display (packaging/dev bench starts one). The bare receiver joins the same camera, decodes
-every frame and draws nothing; window and receiver take turns, each in a process of its own.
+Needs a display (packaging/dev bench starts one). `session.py` compares the same with a bare aiortc
+receiver.
 """
 
 import asyncio
@@ -63,43 +63,6 @@ def window(seconds: float, rounds: int) -> None:
     sys.exit(status)
 
 
-def bare(seconds: float, rounds: int) -> None:
-    """Runs in a process of its own: the same stream, received and decoded, nothing else."""
-    asyncio.run(_bare(seconds, rounds))
-
-
-async def _bare(seconds: float, rounds: int) -> None:
-    from peerdeck.core.channel import Role
-    from peerdeck.core.ice import IceRequest
-    from peerdeck.engine.viewer import ViewerSession
-    from peerdeck.wiring import DemoCloud
-
-    demo = await DemoCloud.start()
-    account = demo.account()
-    video = account.kinesis_video(demo.regions[0])
-    arn = ""
-    async for page in video.list_channels():
-        arn = next((c.arn for c in page if c.name == "front-door"), arn)
-    servers = await video.ice_servers(IceRequest(arn), role=Role.VIEWER)
-    viewer = ViewerSession(
-        client_id="bare",
-        open_signaling=lambda: video.signaling_url(arn, Role.VIEWER, "bare"),
-        ice_servers=servers,
-        on_change=lambda: None,
-    )
-    first = asyncio.Event()
-    viewer.on_frame = first.set
-    async with asyncio.TaskGroup() as group:
-        group.create_task(viewer.run())
-        await first.wait()
-        await asyncio.sleep(3)
-        values = [await cpu_percent(seconds) for _ in range(rounds)]
-        await viewer.leave()
-    await account.aclose()
-    await demo.aclose()
-    sys.stdout.write(json.dumps({"bare": values}) + "\n")
-
-
 def child(what: str, seconds: float, rounds: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as home:
         run = subprocess.run(
@@ -118,19 +81,15 @@ def child(what: str, seconds: float, rounds: int) -> dict[str, list[float]]:
 def main() -> int:
     chosen = options(__doc__)
     seconds, turns = (4.0, 1) if chosen.quick else (10.0, 3)
-    idle, viewer, bare_values, memory = [], [], [], []
+    idle, viewer, memory = [], [], []
     for _ in range(turns):
         shown = child("window", seconds, 1)
         idle += shown["idle"]
         viewer += shown["viewer"]
         memory.append(shown["memory_mib"])
-        bare_values += child("bare", seconds, 1)["bare"]
-    ratios = [v / b for v, b in zip(viewer, bare_values, strict=True)]
     figures: list[Figure] = [
         median_of("idle window", idle, "% of a core", IDLE_PERCENT),
         median_of("one 720p30 viewer session, page open", viewer, "% of a core"),
-        median_of("bare aiortc receiver of the same stream", bare_values, "% of a core"),
-        median_of("viewer session against bare receiver", ratios, "×"),
         median_of("memory with one session", memory, "MiB"),
     ]
     return report(figures, chosen.json)
@@ -138,6 +97,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:
-        {"window": window, "bare": bare}[sys.argv[1]](float(sys.argv[2]), int(sys.argv[3]))
+        window(float(sys.argv[2]), int(sys.argv[3]))
     else:
         sys.exit(main())

@@ -7,7 +7,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
 from peerdeck.core.quantities import milliseconds_text
-from peerdeck.core.session import Session
+from peerdeck.core.session import Phase, Session
 from peerdeck.core.stats import PeerStats
 from peerdeck.gui.models.phases import OVER, PHASES
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, ROW
@@ -77,9 +77,9 @@ class SessionStrip(QWidget):
         word, tone = PHASES[session.phase]
         if (self.state.word, self.state.tone) != (word, tone):
             self.state.show_state(word, tone)
-        over = session.phase in OVER
-        self.path.setText("" if over else path_text(stats))
-        lost = session.phase.value == "connected" and session.signaling != "open"
+        no_path = session.phase in OVER or session.phase is Phase.REBUILDING
+        self.path.setText("" if no_path else path_text(stats))
+        lost = session.phase is Phase.CONNECTED and session.signaling != "open"
         self._say(
             self.signaling,
             f"signaling {session.signaling}" if lost else "",
