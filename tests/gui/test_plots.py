@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -396,6 +397,11 @@ def view(log: SessionLog, qtbot: QtBot) -> Iterator[PlotsView]:
     made.deleteLater()
 
 
+def seconds(expected: float, within: float = 0.01) -> Any:
+    """Of POSIX seconds a millionth is half an hour."""
+    return pytest.approx(expected, rel=0, abs=within)
+
+
 def grow(log: SessionLog, seconds: int = 1) -> None:
     table = log.peers["master"].table
     for _ in range(seconds):
@@ -446,6 +452,7 @@ def test_a_hidden_view_reads_nothing_and_catches_up(view: PlotsView, log: Sessio
     [
         (8, (900, 260), 4),
         (8, (1170, 330), 4),
+        (8, (1170, 400), 4),
         (8, (500, 600), 2),
         (4, (936, 380), 2),
         (5, (936, 380), 2),
@@ -510,7 +517,7 @@ def test_one_cursor_goes_through_all_plots_with_their_values(view: PlotsView) ->
     cell = view.canvas.cells[0]
     QTest.mouseMove(view.canvas, cell.area.center().toPoint())
     at = view.canvas.cursor_at
-    assert at == pytest.approx(view.canvas.axis.end - 150, abs=3)
+    assert at == seconds(view.canvas.axis.end - 150, within=3)
     text = view.canvas.values_text()
     assert "2:30 ago" in text or "2:29 ago" in text
     for name in STANDARD_WORDS:
@@ -527,7 +534,7 @@ def test_a_resting_pointer_stays_where_it_is_while_time_goes_on(
     assert before is not None
     grow(log, 7)
     shown_now(view)
-    assert view.canvas.cursor_at == pytest.approx(before + 7)
+    assert view.canvas.cursor_at == seconds(before + 7)
     QTest.keyClick(view.canvas, Qt.Key.Key_Left)
     held = view.canvas.cursor_at
     grow(log, 3)
@@ -562,7 +569,7 @@ def test_keys_step_the_cursor_pan_zoom_and_return(view: PlotsView, log: SessionL
     )
     assert view.canvas.axis.span == pytest.approx(240)
     QTest.keyClick(view.canvas, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
-    assert view.canvas.axis.end == pytest.approx(times[-1] - 24)
+    assert view.canvas.axis.end == seconds(times[-1] - 24)
     QTest.keyClick(view.canvas, Qt.Key.Key_End)
     assert view.canvas.axis.span == 300
 
@@ -668,6 +675,21 @@ def test_a_day_of_samples_is_drawn_with_few_points(qtbot: QtBot) -> None:
     view.end()
     view.close()
     view.deleteLater()
+
+
+def test_lines_move_with_the_place_of_their_plot(view: PlotsView) -> None:
+    def ends() -> list[tuple[float, float]]:
+        found = []
+        for cell in view.canvas.cells:
+            line = cell.lines[0][-1]
+            found.append((line.at(line.count() - 1).x(), cell.area.right()))
+        return found
+
+    for size in ((900, 260), (1200, 400), (500, 500)):
+        view.resize(*size)
+        assert all(x == pytest.approx(right) for x, right in ends())
+    view.canvas.zoomed.emit(0.5, view.canvas.axis.end)
+    assert all(x == pytest.approx(right) for x, right in ends())
 
 
 def test_end_twice_is_once(view: PlotsView) -> None:

@@ -127,6 +127,8 @@ def test_new_messages_are_appended_to_what_is_shown(view: TranscriptView, log: S
     resets.clear()
     for number in range(EVENTS_KEPT):
         log.signaling.append(entry(f"m{number}", 1))
+    view.refresh()
+    assert view.model.rowCount() == EVENTS_KEPT
     log.signaling.append(SignalingEntry(START, Direction.SENT, "GO_AWAY"))
     view.refresh()
     assert view.model.rowCount() == EVENTS_KEPT - 1
