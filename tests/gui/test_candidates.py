@@ -163,6 +163,29 @@ def test_what_is_pointed_at_stays_while_figures_change(view: CandidatesView) -> 
     assert view.matrix.currentIndex() == view.model.index_of("CP1-2")
 
 
+def test_what_was_pointed_at_is_found_again_in_a_grid_that_grew(view: CandidatesView) -> None:
+    log = made_log(20)
+    view.show_log(log, "master", None)
+    view.matrix.setCurrentIndex(view.model.index_of("CP1-2"))
+    table = log.peers["master"].table
+    table.append(report(START + 20, 20, (5, 5)))
+    view.refresh()
+    assert view.model.rowCount() == 5
+    assert view.matrix.currentIndex() == view.model.index_of("CP1-2")
+    table.append(report(START + 21, 21, (2, 2)))
+    view.refresh()
+    assert view.matrix.currentIndex() == view.model.index_of("CP0-0"), "the selected one instead"
+
+
+def test_another_log_is_pointed_at_its_own_selected_pair(view: CandidatesView) -> None:
+    view.show_log(made_log(20), "master", None)
+    view.matrix.setCurrentIndex(view.model.index_of("CP1-2"))
+    view.show_log(made_log(30), "master", None)
+    assert view.matrix.currentIndex() == view.model.index_of("CP0-0")
+    rows = view.members.rows
+    assert rows.row_at(rows.place_of("pair/remoteCandidateId")).value == "R0"
+
+
 def test_the_list_and_the_matrix_point_at_the_same_pair(view: CandidatesView) -> None:
     view.show_log(made_log(20), "master", None)
     QTest.mouseClick(view._modes["List"], Qt.MouseButton.LeftButton)

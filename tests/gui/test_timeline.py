@@ -156,6 +156,9 @@ def test_the_newest_is_followed_until_one_scrolls_away(
     assert bar.value() == 0
     QTest.mouseClick(view.to_newest, Qt.MouseButton.LeftButton)
     assert bar.value() == bar.maximum()
+    bar.setValue(0)
+    view.show_log(made_log(200), "master", None)
+    qtbot.waitUntil(lambda: 0 < bar.maximum() == bar.value())
 
 
 def test_a_full_history_forgets_its_oldest_row_by_row(view: TimelineView, log: SessionLog) -> None:

@@ -271,6 +271,7 @@ class CandidatesView(LogView):
             self._sentence.setText(path_sentence(path))
 
     def forget(self) -> None:
+        self.matrix.setCurrentIndex(QModelIndex())
         self._pointed = ""
         self.list.forget_selection()
 
@@ -296,11 +297,16 @@ class CandidatesView(LogView):
             f"{len(grid.locals)} local × {len(grid.remotes)} remote, {len(grid.pairs)} pairs"
         )
         self.pane.show_ready()
-        if not self._pointed and grid.selected is not None:
-            self._pointed = grid.selected.id
-        if not self.matrix.currentIndex().isValid() and self._pointed:
-            self.matrix.setCurrentIndex(self.model.index_of(self._pointed))
+        if not self.matrix.currentIndex().isValid():
+            self._point_again(grid)
         self._show_members()
+
+    def _point_again(self, grid: PairGrid) -> None:
+        """At the pair that was pointed at, else at the selected one."""
+        index = self.model.index_of(self._pointed)
+        if not index.isValid() and grid.selected is not None:
+            index = self.model.index_of(grid.selected.id)
+        self.matrix.setCurrentIndex(index)
 
     def _show_cell(self, index: QModelIndex) -> None:
         pair = self.model.pair(index) if index.isValid() else None

@@ -96,6 +96,7 @@ class TimelineView(LogView):
     def forget(self) -> None:
         self._seen = None
         self.table.forget_selection()
+        self.table.follow()
 
     def draw_log(self) -> None:
         log, peer = self.log, self.peer

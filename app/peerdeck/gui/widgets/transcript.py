@@ -73,6 +73,7 @@ class TranscriptView(LogView):
     def forget(self) -> None:
         self._seen = None
         self.table.forget_selection()
+        self.table.follow()
 
     def draw_log(self) -> None:
         log = self.log
