@@ -8,7 +8,7 @@ from tests.network.lab import CLOUD_V4, built
 from tests.network.machines import cloud_on, viewer_on
 
 NOTICED_S = 3.0
-MARGIN_S = 0.5  # a sample more, and the way of the line to this process
+MARGIN_S = 0.2  # the way of the line to this process
 RETURN_S = 12.0
 
 

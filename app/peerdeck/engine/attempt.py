@@ -83,12 +83,14 @@ class AttemptEvents:
     """What a try tells, on the loop; quick callables.
 
     reached: (name of core.session.STEPS, detail). ice_servers_stale: the service asked for new
-    ones (RECONNECT_ICE_SERVER).
+    ones (RECONNECT_ICE_SERVER). failed: what `run()` is about to raise, as soon as it is known;
+    closing takes a moment where a server does not answer.
     """
 
     reached: Callable[[str, str], None]
     changed: Callable[[], None]
     ice_servers_stale: Callable[[], None] = field(default=lambda: None)
+    failed: Callable[[Exception], None] = field(default=lambda _: None)
 
 
 class Attempt:
@@ -322,6 +324,7 @@ class Attempt:
     def _fail(self, error: Exception) -> None:
         if not self._failed.done():
             self._failed.set_exception(error)
+            self._events.failed(error)
 
     async def _close(self) -> None:
         """To the end, even where who waits is cancelled: sockets would stay."""

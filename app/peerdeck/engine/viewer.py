@@ -226,7 +226,7 @@ class ViewerSession:
         else:
             return
         while self._is_lost(problem):
-            problem = await self._rebuild(problem)
+            problem = await self._rebuild()
         self.rebuilding = False
         if self._outcome is not None and not self._outcome.done():
             self._outcome.set_exception(problem)
@@ -240,11 +240,15 @@ class ViewerSession:
             and problem.reason is PeerFailure.LOST
         )
 
-    async def _rebuild(self, problem: Exception) -> Exception:
+    def _attempt_failed(self, problem: Exception) -> None:
+        """Told at once: the lost try is still being closed."""
+        if self._is_lost(problem) and not self._left:
+            self._tell("path lost", str(problem), "bad")
+            self.rebuilding = True
+            self._on_change()
+
+    async def _rebuild(self) -> Exception:
         """Tries until connected, and stays; what ended it, or what will not pass."""
-        self._tell("path lost", str(problem), "bad")
-        self.rebuilding = True
-        self._on_change()
         refusals, tries = 0, 0
         while True:
             limits = replace(_REBUILD_LIMITS, lost_after_s=self._limits.lost_after_s)
@@ -289,7 +293,7 @@ class ViewerSession:
         await self._attempt.run()
 
     def _attempt_events(self) -> AttemptEvents:
-        return replace(self._events, changed=self._changed)
+        return replace(self._events, changed=self._changed, failed=self._attempt_failed)
 
     def _changed(self) -> None:
         if self.rebuilding and self._attempt is not None and self._attempt.connected:
