@@ -73,7 +73,10 @@ def test_members_of_the_pair_and_of_both_ends_are_all_there() -> None:
     whole = sum(len(shown.objects[name]) - 1 for name in ("CP0-0", "L0", "R0"))
     assert len(rows) == whole
     assert {row.whose for row in rows} == {"pair", "local", "remote"}
-    assert ("pair", "nominated", "yes") in {(row.whose, row.name, row.value) for row in rows}
+    told = {(row.whose, row.name): row.value for row in rows}
+    assert told["pair", "nominated"] == "yes"
+    assert told["pair", "bytesReceived"] == "1,404,000"
+    assert told["local", "port"] == "50000"
 
 
 def test_matrix_model_keeps_its_promises(qtmodeltester: ModelTester) -> None:

@@ -13,6 +13,7 @@ from peerdeck.gui.models.pairs import KIND_WORDS, STATES, End, Pair, PairGrid
 from peerdeck.gui.models.rows import Column, Index, plain_tip
 from peerdeck.gui.widgets.plots.units import count_text
 
+_NAMES: Final = {"port", "relatedPort", "priority", "ssrc", "networkId"}
 PAIR_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
 
 
@@ -209,18 +210,20 @@ def member_rows(pair: Pair | None, local: End, remote: End) -> list[MemberRow]:
 def _members(whose: str, kind: str, members: Any) -> Iterator[MemberRow]:
     for name, value in members.items():
         if name != TYPE:
-            yield MemberRow(whose, kind, name, value_text(value))
+            yield MemberRow(whose, kind, name, value_text(name, value))
 
 
-def value_text(value: Value) -> str:
-    """Flags as words, numbers with separators, texts as they are."""
+def value_text(name: str, value: Value) -> str:
+    """Flags as words, counts with separators, what only identifies as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else count_text(value)
+    if isinstance(value, str) or name in _NAMES:
+        return str(value)
+    return count_text(value)
 
 
 MEMBER_COLUMNS: Final[tuple[Column[MemberRow], ...]] = (
-    Column("Of", lambda row: row.whose, tone=lambda row: "muted", width=50),
+    Column("Of", lambda row: row.whose, tone=lambda row: "muted", width=62),
     Column(
         "Member",
         lambda row: row.name,

@@ -98,7 +98,10 @@ class _CellDelegate(QStyledItemDelegate):
             painter.drawText(upper, right, pair.rtt_text)
         painter.setPen(theme().color("muted"))
         lower = upper.translated(0, line)
-        painter.drawText(lower, left, f"{pair.checks_text} checks")
+        metrics, checks = painter.fontMetrics(), f"{pair.checks_text} checks"
+        if metrics.horizontalAdvance(f"{checks}  {pair.carried_text}") > lower.width():
+            checks = pair.checks_text
+        painter.drawText(lower, left, checks)
         painter.drawText(lower, right, pair.carried_text)
 
 
