@@ -64,7 +64,8 @@ class Surroundings:
 
     open_signaling: a freshly signed WSS URL for a client id. ice_servers: best first, asked while
     signaling opens. tls: whom signaling and TURN over TLS trust, None for the system's authorities.
-    clock: monotonic seconds, wall: POSIX seconds.
+    clock: monotonic seconds, wall: POSIX seconds. is_transient: whether what the two callables
+    raised may pass by itself.
     """
 
     options: JoinOptions
@@ -76,6 +77,7 @@ class Surroundings:
     wall: Callable[[], float]
     tls: ssl.SSLContext | None = None
     sources: TrackSource | None = None
+    is_transient: Callable[[Exception], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Attempt:
         self._around = around
         self._events = events
         self._limits = limits
+        self._is_rebuild = generation > 0
         self._tasks = TaskSet(f"viewer-{client_id}")
         self.link = SignalingLink(
             lambda: around.open_signaling(client_id),
@@ -196,9 +199,17 @@ class Attempt:
             return "", error
 
     async def _fetch_servers(self) -> None:
+        """A way back may be there without them; the first join had better say what is wrong."""
+        around = self._around
         servers: Sequence[IceServer] = ()
         try:
-            servers = chosen(await self._around.ice_servers(self.client_id), self._around.options)
+            servers = chosen(await around.ice_servers(self.client_id), around.options)
+        # Of the caller's kinds, which only it can tell apart.
+        except Exception as error:
+            may_go_on = self._is_rebuild and around.options.policy is not PathPolicy.RELAY
+            if not (may_go_on and around.is_transient(error)):
+                raise
+            _log.info("no ICE servers for a rebuild: %s", type(error).__name__)
         finally:
             if not self._promise.done():
                 self._promise.set_result(servers)

@@ -94,6 +94,7 @@ class ViewerSession:
             wall,
             tls,
             sources,
+            is_transient,
         )
         self._events = AttemptEvents(self.reach, on_change, on_ice_servers_stale)
         self._attempt: Attempt | None = None

@@ -115,9 +115,11 @@ def put_candidates(sdp: str, candidates: Iterable[str]) -> str:
 
 def prefer_codec(sdp: str, kind: str, name: str) -> str:
     """Puts the formats of codec `name` first in each m= line of that kind; "" changes nothing."""
+    if not name:
+        return sdp
     session, media = sections(sdp)
     for section in media:
-        first = [x for x in section.formats if name and _codec_name(section, x) == name.lower()]
+        first = [x for x in section.formats if _codec_name(section, x) == name.lower()]
         if section.kind == kind and first and not section.is_rejected:
             formats = [*first, *(x for x in section.formats if x not in first)]
             head = section.lines[0].rsplit(section.profile, 1)[0]
