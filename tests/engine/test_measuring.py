@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from aioice import stun
 from tests.engine.pairing import Picture, camera_and_microphone, paired
 
 from peerdeck.core.glance import glance
@@ -238,6 +239,24 @@ async def test_unanswered_questions_about_the_round_trip_end(monkeypatch):
         assert 1.4 < time.perf_counter() - started < 3
         assert len({message.transaction_id for message in asked}) == 3
         assert not pair.protocol.transactions
+
+
+async def test_an_answer_that_is_not_signed_is_nobodys():
+    async with paired() as (viewer, _):
+        pair = viewer.internals._ice._nominated[1]
+
+        def forged(message, addr):
+            answer = stun.Message(
+                message_method=stun.Method.BINDING,
+                message_class=stun.Class.RESPONSE,
+                transaction_id=message.transaction_id,
+            )
+            answer.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.1", 9)
+            answer.add_message_integrity(b"a guess")
+            pair.protocol.datagram_received(bytes(answer), addr)
+
+        pair.protocol.send_stun = forged
+        assert await viewer.internals.measure_rtt() is None
 
 
 async def test_a_slow_answer_is_told_from_a_late_one():
