@@ -67,6 +67,22 @@ def test_the_longest_step_is_named_with_its_share(themed: None) -> None:
     assert gantt.summary in gantt.accessibleName()
 
 
+def test_a_join_that_hangs_shows_what_it_waits_for_and_how_long(themed: None) -> None:
+    gantt = Gantt()
+    gantt.show_steps(made_steps()[:4], until_ms=10_125)
+    last = gantt.rows[-1]
+    assert (last.name, last.reached, last.waiting) == ("Answer received", False, True)
+    assert gantt.longest is last
+    assert gantt.summary == "Answer received: not yet, after 10.0 s of waiting."
+    assert [row.end for row in gantt.rows[-2:]] == [pytest.approx(125 / 10_125), 1.0]
+    gantt.resize(500, 120)
+    gantt.grab()
+    gantt.show_steps(made_steps(), until_ms=99_999)
+    assert all(row.reached for row in gantt.rows), "what began waits for nothing"
+    gantt.show_steps(made_steps()[:4], until_ms=20)
+    assert len(gantt.rows) == 4
+
+
 def test_no_step_is_no_fault(themed: None) -> None:
     gantt = Gantt()
     assert gantt.longest is None

@@ -1,7 +1,7 @@
 """The steps from click to first frame as rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from peerdeck.core.quantities import milliseconds_text
@@ -9,6 +9,7 @@ from peerdeck.core.session import STEPS, Step
 from peerdeck.gui.models.rows import Column
 
 TIME_LINE: Final = "Time line"
+_BEGUN: Final = {"DTLS connected", "Data channel open", "First frame"}
 _SLOW_MS = 1000  # the slowest step is marked once it alone takes this long
 
 
@@ -61,6 +62,28 @@ def step_rows(steps: Sequence[Step], *, joining: bool, failed: bool = False) -> 
         first = place == 0
         rows.append(StepRow(name, waiting=first and joining, slow=first and failed))
     return rows
+
+
+def join_rows(steps: Sequence[Step], until_ms: float = 0.0) -> list[StepRow]:
+    """Reached steps; after them the one that lacks, where media never began.
+
+    until_ms: of the last thing that is known, since the click: how long that step is awaited.
+    """
+    rows = step_rows(steps, joining=True)
+    reached = [row for row in rows if row.reached]
+    awaited = next((row for row in rows if row.waiting), None)
+    last = reached[-1].at_ms if reached else 0.0
+    begun = any(row.name in _BEGUN for row in reached)
+    if begun or awaited is None or until_ms <= last:
+        return reached
+    scaled = [
+        replace(row, start=(row.at_ms - row.took_ms) / until_ms, end=row.at_ms / until_ms)
+        for row in reached
+    ]
+    waits = replace(
+        awaited, at_ms=until_ms, took_ms=until_ms - last, start=last / until_ms, end=1.0
+    )
+    return [*scaled, waits]
 
 
 def _icon(row: StepRow) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from peerdeck.core.quantities import milliseconds_text
 from peerdeck.core.session import Step
 from peerdeck.gui.models.rows import plain_tip
-from peerdeck.gui.models.steps import StepRow, step_rows
+from peerdeck.gui.models.steps import StepRow, join_rows
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, theme
 from peerdeck.gui.widgets.plots.units import round_step
 
@@ -30,17 +30,17 @@ class Gantt(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._steps: tuple[Step, ...] = ()
         self.rows: list[StepRow] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         theme().changed.connect(self.update)
         self.show_steps(())
 
-    def show_steps(self, steps: Sequence[Step]) -> None:
-        if tuple(steps) == self._steps and self.rows:
+    def show_steps(self, steps: Sequence[Step], until_ms: float = 0.0) -> None:
+        """until_ms: of the last thing that is known, since the click."""
+        rows = join_rows(steps, until_ms)
+        if rows == self.rows:
             return
-        self._steps = tuple(steps)
-        self.rows = [row for row in step_rows(steps, joining=False) if row.reached]
+        self.rows = rows
         self.setAccessibleName(f"Join: {self.summary}")
         self.updateGeometry()
         self.update()
@@ -51,11 +51,13 @@ class Gantt(QWidget):
 
     @property
     def summary(self) -> str:
-        """ "365 ms from click to first frame. Longest: Answer received, 120 ms." """
+        """ "365 ms from click to first frame. Longest: Answer received, 120 ms (33 %)." """
         longest = self.longest
         if longest is None:
             return "No step was reached yet."
         last = self.rows[-1]
+        if last.waiting:
+            return f"{last.name}: not yet, after {milliseconds_text(last.took_ms)} of waiting."
         whole = milliseconds_text(last.at_ms)
         until = last.name[:1].lower() + last.name[1:] if last.name[1:2].islower() else last.name
         lost = f"Longest: {longest.name}, {milliseconds_text(longest.took_ms)}"
@@ -117,31 +119,41 @@ class Gantt(QWidget):
         painter.drawText(QPointF(GAP_M, baseline), row.name)
         took = milliseconds_text(row.took_ms)
         x = GAP_M + _NAME_WIDTH + _TIME_WIDTH - metrics.horizontalAdvance(took)
-        painter.setPen(theme().color("warn" if is_longest else "muted"))
+        tone = "bad" if row.waiting else "warn" if is_longest else ""
+        painter.setPen(theme().color(tone or "muted"))
         painter.drawText(QPointF(x, baseline), took)
         width = max(_LEAST, (row.end - row.start) * track.width())
         left = min(track.left() + row.start * track.width(), track.right() - width)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color("warn" if is_longest else "accent"))
+        colour = theme().color(tone or "accent")
+        # What has not ended is an outline.
+        painter.setPen(colour if row.waiting else Qt.PenStyle.NoPen)
+        painter.setBrush(Qt.BrushStyle.NoBrush if row.waiting else colour)
         bar = QRectF(left, top + (self.line - _BAR) / 2, width, _BAR)
         painter.drawRoundedRect(bar, _BAR / 4, _BAR / 4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        if is_longest:
-            self._mark(painter, bar, track, baseline, metrics)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if is_longest or row.waiting:
+            painter.setPen(theme().color(tone))
+            word = "not yet" if row.waiting else "longest"
+            self._mark(painter, word, bar, track, baseline, metrics)
 
     @staticmethod
     def _mark(
-        painter: QPainter, bar: QRectF, track: QRectF, baseline: float, metrics: QFontMetricsF
+        painter: QPainter,
+        word: str,
+        bar: QRectF,
+        track: QRectF,
+        baseline: float,
+        metrics: QFontMetricsF,
     ) -> None:
-        """ "longest" beside the bar, on the side where there is room."""
-        width = metrics.horizontalAdvance("longest")
+        """A word beside the bar, on the side where there is room; in its pen."""
+        width = metrics.horizontalAdvance(word)
         right = bar.right() + GAP_XS
         left = bar.left() - GAP_XS - width
         x = right if right + width <= track.right() else left
         if x >= track.left():
-            painter.setPen(theme().color("warn"))
-            painter.drawText(QPointF(x, baseline), "longest")
+            painter.drawText(QPointF(x, baseline), word)
 
     def row_at(self, y: float) -> StepRow | None:
         place = int(y // self.line) - 1

@@ -101,7 +101,10 @@ class TimelineView(LogView):
     def draw_log(self) -> None:
         log, peer = self.log, self.peer
         steps = log.steps if log is not None else ()
-        self.gantt.show_steps(steps)
+        until_ms = 0.0
+        if log is not None and log.started_at:
+            until_ms = 1000 * ((self.at_s or log.span()[1]) - log.started_at)
+        self.gantt.show_steps(steps, until_ms)
         self._size_join()
         self.summary.setText(self.gantt.summary if steps else "")
         self.fold.setVisible(bool(steps))
