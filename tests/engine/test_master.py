@@ -26,9 +26,15 @@ from peerdeck.engine.errors import (
 )
 from peerdeck.engine.signaling import SignalingRefused
 from peerdeck.engine.signaling_link import SocketEnd
-from peerdeck.protocol.signaling import StatusResponse
+from peerdeck.protocol.signaling import (
+    Kind,
+    StatusResponse,
+    TrickledCandidate,
+    candidate_message,
+)
 
 DATA = JoinOptions(role=Role.MASTER)
+ADDED = "addIceCandidate"
 
 
 @pytest.fixture
@@ -166,6 +172,36 @@ async def test_candidates_that_come_before_their_offer_are_used(master, guest):
     viewer = guest()
     await viewer.join(early=True)
     assert viewer.client_id in mastering.session.peers
+    added = [detail for name, detail in mastering.events_of(viewer.client_id) if name == ADDED]
+    assert len(added) >= 1
+    late = "7 1 udp 99 192.0.2.9 9 typ host"
+    await viewer.send(candidate_message(TrickledCandidate(late, "0", 0)))
+    viewer.channel.on("open", mastering.changed.set)
+    await mastering.until(lambda _: viewer.channel.readyState == "open")
+    viewer.channel.send("tick")  # so that something changes when it is there
+    await mastering.until(lambda _: (ADDED, late) in mastering.events_of(viewer.client_id))
+
+
+async def test_every_message_waits_for_its_turn(master, guest, monkeypatch):
+    turns = []
+
+    async def turn(self, kind):
+        turns.append(kind)
+
+    monkeypatch.setattr("peerdeck.engine.send_rate.SendRate.turn", turn)
+    mastering, viewer = await master(DATA), guest()
+    await viewer.join()
+    sent = [e.what for e in mastering.log.signaling if e.direction is Direction.SENT]
+    assert sent.count("SDP_ANSWER") == 1
+    assert sorted(turns) == sorted(Kind(what) for what in sent if what != "open")
+
+
+async def test_a_connection_that_fails_ends_its_viewer_with_the_evidence(master, guest):
+    mastering, viewer = await master(DATA), guest()
+    await viewer.join()
+    mastering.session._visitors._there[viewer.client_id]._connection_changed("failed")
+    await mastering.until(lambda s: not s.peers)
+    assert isinstance(mastering.visits[-1][2], PeerFailed)
 
 
 async def test_a_viewer_that_leaves_is_gone_at_once_and_its_log_stays(master, guest):
