@@ -1,5 +1,6 @@
 """What tests of several rooms share."""
 
+import gc
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -9,6 +10,22 @@ import pytest
 if TYPE_CHECKING:
     from peerdeck.localcloud.cloud import LocalCloud
     from peerdeck.localcloud.seed import Seed
+
+
+def pytest_collection_finish() -> None:
+    _keep_what_is_loaded()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_loaded_stays() -> None:
+    """Many tests collect garbage, to see what they have left behind. To look through modules, Qt
+    and caches each time, too, took a third of the whole suite's time."""
+    _keep_what_is_loaded()
+
+
+def _keep_what_is_loaded() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 class ShiftedClock:
