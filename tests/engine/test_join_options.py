@@ -7,7 +7,7 @@ from peerdeck.core.ice import IceServer, IceUri
 from peerdeck.core.join import CandidateFilter, JoinOptions, PathPolicy, Source
 from peerdeck.core.secret import Secret
 from peerdeck.engine.aiortc_adapter import gathering
-from peerdeck.engine.errors import NoCandidates, TurnUriUnusable
+from peerdeck.engine.errors import NoCandidates, OfferTooLarge, TurnUriUnusable
 from peerdeck.engine.media import MediaSources
 from peerdeck.protocol.sdp import sections, take_candidates
 from peerdeck.protocol.signaling import decode, read_candidate, read_description
@@ -234,6 +234,27 @@ async def test_without_trickle_every_candidate_is_in_the_offer(
     assert {text.split()[7] for text in take_candidates(sdp)[1]} == {"host", "srflx", "relay"}
     await complete(joined)
     assert signaling_server.received.empty()
+
+
+@pytest.fixture
+def many_addresses(monkeypatch):
+    """A hundred network interfaces."""
+    monkeypatch.setattr(gathering, "get_host_addresses", lambda **_: ["127.0.0.1"] * 100)
+
+
+async def test_candidates_that_do_not_fit_into_the_offer_follow_it(channel, camera, many_addresses):
+    joined = channel.join(policy=PathPolicy.HOST)
+    await joined.until(framed)
+    sent = [e for e in joined.session._log.signaling if e.direction == "sent"]
+    assert sent[1].what == "SDP_OFFER"
+    assert sent[1].size < 10_000
+    assert "a=candidate" not in sent[1].text
+    assert sum(e.what == "ICE_CANDIDATE" for e in sent) >= 1
+
+
+async def test_without_trickle_too_many_candidates_are_told(channel, camera, many_addresses):
+    error = await channel.join(policy=PathPolicy.HOST, trickle=False).failure()
+    assert isinstance(error, OfferTooLarge)
 
 
 async def test_without_trickle_it_connects(channel, camera):

@@ -155,6 +155,7 @@ class Deaf:
 async def test_ice_servers_are_renewed_when_the_service_says_so(console, arn, cloud):
     session_id = console.sessions.join(arn, DATA_ONLY)
     await connected(console)
+    await until(console.sessions.state, lambda _: console.ice.access._servers)
     ((key, known),) = console.ice.access._servers.items()
     cloud.signaling.announce(arn, "RECONNECT_ICE_SERVER")
     await until(

@@ -24,7 +24,9 @@ from peerdeck.engine.pulse import LOST_AFTER_S, Pulse
 from peerdeck.engine.signaling_diary import SignalingDiary
 from peerdeck.engine.signaling_link import SignalingLink
 from peerdeck.engine.tasks import TaskSet
+from peerdeck.protocol.sdp import take_candidates
 from peerdeck.protocol.signaling import (
+    MAX_PAYLOAD_CHARACTERS,
     Kind,
     PayloadTooLarge,
     ProtocolError,
@@ -215,14 +217,22 @@ class Attempt:
                 self._promise.set_result(servers)
 
     async def _send_offer(self, sdp: str) -> None:
-        message = description_message(
-            SessionDescription("offer", sdp), correlation_id=self._offer_id
-        )
+        """On a machine with many addresses its candidates follow where they are too many."""
+        message = self._offer_message(sdp)
+        fits = payload_characters(message.payload) <= MAX_PAYLOAD_CHARACTERS
+        if not fits and self._around.options.trickle:
+            sdp, candidates, _ = take_candidates(sdp)
+            message = self._offer_message(sdp)
+            for text in candidates:
+                self._candidate_found(TrickledCandidate(text, "0", 0))
         try:
             await self.link.send(message)
         except PayloadTooLarge as error:
             raise OfferTooLarge(error.size, error.limit) from error
         self._events.reached("Offer sent", f"{payload_characters(message.payload)} characters")
+
+    def _offer_message(self, sdp: str) -> SignalingMessage:
+        return description_message(SessionDescription("offer", sdp), correlation_id=self._offer_id)
 
     async def _wait_for_answer(self) -> str:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from peerdeck.cloud.errors import CloudError, Kind
 from peerdeck.cloud.kinesis_video import KinesisVideo
 from peerdeck.core.channel import Role
-from peerdeck.core.ice import IceServer, refresh_at
+from peerdeck.core.ice import IceServer
 from peerdeck.core.join import JoinOptions, PathPolicy, Source
 from peerdeck.core.peer_log import Event, SessionLog
 from peerdeck.core.session import Step
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from peerdeck.engine.viewer import ViewerSession
 
 ANSWER_TIMEOUT_S = 10.0
-_RETRY_S = 5.0
+_LOOK_S = 5.0
 _PASSING = {Kind.UNREACHABLE, Kind.THROTTLED, Kind.OTHER}
 
 
@@ -140,22 +140,20 @@ class ViewerEngine:
         joining, access = self._joining, self._joining.access
         if joining.options.policy is PathPolicy.HOST:
             return
-        wait_s = 0.0
+        known: tuple[IceServer, ...] = ()
         while True:
+            # Looked at often, on the wall's clock: the loop's stands still while a laptop sleeps.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s or _RETRY_S):
+                async with asyncio.timeout(_LOOK_S):
                     await self._stale.wait()
             if self._stale.is_set():
                 self._stale.clear()
                 access.forget(joining.client, joining.arn)
-            try:
+            with contextlib.suppress(CloudError):
                 servers = await access.ice_servers(joining.client, joining.arn, Role.VIEWER)
-            except CloudError:
-                wait_s = _RETRY_S
-                continue
-            await access.probe(servers, joining.tls)
-            due = refresh_at(servers)
-            wait_s = 3600.0 if due is None else max(1.0, due - joining.clock())
+                if servers is not known:
+                    known = servers
+                    await access.probe(servers, joining.tls)
 
 
 def is_transient(error: Exception) -> bool:
