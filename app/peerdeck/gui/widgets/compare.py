@@ -30,8 +30,8 @@ from peerdeck.gui.widgets.flex import FlexSplitter
 from peerdeck.gui.widgets.labels import label
 from peerdeck.gui.widgets.plots.canvas import Canvas
 from peerdeck.gui.widgets.plots.chooser import WIDTH, Chooser
-from peerdeck.gui.widgets.plots.painting import TimeAxis, clock_text
 from peerdeck.gui.widgets.plots.stretch import ALL, Stretch
+from peerdeck.gui.widgets.plots.traces import TimeAxis, clock_text
 from peerdeck.gui.widgets.state import StatePane
 from peerdeck.gui.widgets.table import DataTable
 

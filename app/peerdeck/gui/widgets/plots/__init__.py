@@ -1,6 +1,6 @@
 """Plots of any numeric member of a session's statistics, over one time axis.
 
-    StatsTable → rows (copies as arrays, rates) → collect (Plot, Trace) → canvas (pixels)
+    StatsTable → rows (arrays, rates) → collect → traces (Plot, Trace) → canvas, painting
 
 `view.PlotsView` is what a page places, `pairing` puts two logs into the same plots. `stretch` knows
 which time is looked at, `units` how values and scales read; neither knows Qt. A plot is painted by

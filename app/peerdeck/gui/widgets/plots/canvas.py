@@ -23,7 +23,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from peerdeck.gui.models.rows import plain_tip
 from peerdeck.gui.theme import GAP_L, GAP_M, GAP_S, GAP_XS, theme
 from peerdeck.gui.widgets.plots import painting
-from peerdeck.gui.widgets.plots.painting import Cell, Plot, TimeAxis
+from peerdeck.gui.widgets.plots.painting import Cell
+from peerdeck.gui.widgets.plots.traces import Plot, TimeAxis
 
 _LEAST_WIDTH: Final = 212  # of a plot
 _LEAST_HEIGHT: Final = 56

@@ -10,9 +10,9 @@ from peerdeck.gui.models.series import STANDARD_OBJECT
 from peerdeck.gui.models.stats_objects import StatsObject, stats_objects
 from peerdeck.gui.widgets.plots import units
 from peerdeck.gui.widgets.plots.chooser import STANDARD_WORDS, Arrangement
-from peerdeck.gui.widgets.plots.painting import Plot, Trace
 from peerdeck.gui.widgets.plots.rows import Array, Rows, value_range
 from peerdeck.gui.widgets.plots.standard import STANDARD, Objects, Standard
+from peerdeck.gui.widgets.plots.traces import Plot, Trace
 from peerdeck.gui.widgets.plots.units import Unit
 
 _STANDARD = {one.name: one for one in STANDARD}

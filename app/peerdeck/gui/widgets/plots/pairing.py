@@ -12,8 +12,8 @@ from peerdeck.gui.models.series import STANDARD_OBJECT
 from peerdeck.gui.models.stats_objects import StatsObject
 from peerdeck.gui.widgets.plots.chooser import Arrangement
 from peerdeck.gui.widgets.plots.collect import Collector
-from peerdeck.gui.widgets.plots.painting import Plot
 from peerdeck.gui.widgets.plots.rows import Array, Rows
+from peerdeck.gui.widgets.plots.traces import Plot
 
 
 class Side:

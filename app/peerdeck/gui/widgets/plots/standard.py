@@ -131,40 +131,12 @@ def _round_trip(rows: Rows, objects: Objects) -> Array:
 
 
 STANDARD: Final = (
-    Standard(
-        "Bitrate in",
-        units.BITRATE,
-        _bitrate("bytesReceived"),
-    ),
-    Standard(
-        "Packets",
-        units.PACKET_RATE,
-        _packets,
-    ),
-    Standard(
-        "Frame rate",
-        units.FPS,
-        _frames,
-    ),
+    Standard("Bitrate in", units.BITRATE, _bitrate("bytesReceived")),
+    Standard("Packets", units.PACKET_RATE, _packets),
+    Standard("Frame rate", units.FPS, _frames),
     Standard("Resolution", units.PIXELS, _height),
-    Standard(
-        "Bitrate out",
-        units.BITRATE,
-        _bitrate("bytesSent"),
-    ),
-    Standard(
-        "Loss",
-        units.PERCENT,
-        _loss,
-    ),
-    Standard(
-        "Jitter",
-        units.SECONDS,
-        _jitter,
-    ),
-    Standard(
-        "Round trip",
-        units.SECONDS,
-        _round_trip,
-    ),
+    Standard("Bitrate out", units.BITRATE, _bitrate("bytesSent")),
+    Standard("Loss", units.PERCENT, _loss),
+    Standard("Jitter", units.SECONDS, _jitter),
+    Standard("Round trip", units.SECONDS, _round_trip),
 )

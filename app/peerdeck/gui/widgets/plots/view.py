@@ -28,7 +28,6 @@ from peerdeck.gui.widgets.labels import label
 from peerdeck.gui.widgets.log_view import LogView
 from peerdeck.gui.widgets.plots.canvas import Canvas
 from peerdeck.gui.widgets.plots.chooser import WIDTH, Chooser
-from peerdeck.gui.widgets.plots.painting import Mark, Plot, TimeAxis
 from peerdeck.gui.widgets.plots.stretch import (
     ALL,
     FIRST_SPAN_S,
@@ -37,6 +36,7 @@ from peerdeck.gui.widgets.plots.stretch import (
     USUAL_SPAN_S,
     Stretch,
 )
+from peerdeck.gui.widgets.plots.traces import Mark, Plot, TimeAxis
 from peerdeck.gui.widgets.state import StatePane
 
 if TYPE_CHECKING:
