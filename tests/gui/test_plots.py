@@ -1,6 +1,5 @@
 """Plots: what is read of a table, which stretch of it is seen, and what the hand does with it."""
 
-
 import numpy as np
 import pytest
 from tests.gui.session_logs import START, chromium_log, made_log, report
