@@ -3,9 +3,12 @@
 import pytest
 from tests.waiting import until
 
+from peerdeck.cloud.account import AwsAccount
 from peerdeck.core.endpoints import Endpoints
 from peerdeck.core.errors import FieldError, UserError
+from peerdeck.core.observable import Observable
 from peerdeck.core.secret import Secret
+from peerdeck.core.session import Phase
 from peerdeck.services.status import Status
 from peerdeck.storage.secrets import SecretStore
 from peerdeck.storage.settings import SettingsFile
@@ -168,3 +171,49 @@ async def test_no_secret_reaches_settings_or_journal(console, cloud, tmp_path):
     await console.settings.aclose()
     assert secret.reveal() not in (tmp_path / "settings.json").read_text()
     assert secret.reveal() not in repr(console.journal.entries.value)
+
+
+@pytest.fixture
+def closed_accounts(monkeypatch) -> Observable[tuple[AwsAccount, ...]]:
+    """Those that were closed, in order."""
+    closed: Observable[tuple[AwsAccount, ...]] = Observable(())
+    really = AwsAccount.aclose
+
+    async def aclose(self: AwsAccount) -> None:
+        await really(self)
+        closed.publish((*closed.value, self))
+
+    monkeypatch.setattr(AwsAccount, "aclose", aclose)
+    return closed
+
+
+async def test_an_account_that_was_left_is_closed_once_nobody_uses_it(console, closed_accounts):
+    service = console.account
+    service._retire_s = 0.0
+    first = service._account
+    with service.in_use():
+        await service.use_demo()
+        second = service._account
+        await service.use_demo()
+        await until(closed_accounts, lambda closed: second in closed)
+        assert first not in closed_accounts.value
+    await until(closed_accounts, lambda closed: first in closed)
+    assert service._retired == set()
+    assert service._account not in closed_accounts.value
+
+
+async def test_a_session_keeps_the_account_that_it_was_joined_with(
+    devices, console, closed_accounts
+):
+    service = console.account
+    service._retire_s = 0.0
+    state = await until(console.channels.state, lambda s: s.status is Status.READY)
+    arn = next(channel.arn for channel in state.channels if channel.name == "front-door")
+    session_id = console.sessions.join(arn)
+    await until(console.sessions.state, lambda s: s[0].phase is Phase.CONNECTED)
+    first = service._account
+    await service.use_demo()
+    await until(console.channels.state, lambda s: s.status is Status.READY)
+    assert first not in closed_accounts.value
+    await console.sessions.leave(session_id)
+    await until(closed_accounts, lambda closed: first in closed)

@@ -3,7 +3,9 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +17,7 @@ from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice, Endpoints
 from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.observable import Observable
 from peerdeck.core.region import Region
+from peerdeck.engine.tasks import TaskSet
 from peerdeck.services.explain import cloud_problem, explained
 from peerdeck.services.journal import JournalService
 from peerdeck.services.settings import SettingsService
@@ -24,6 +27,7 @@ from peerdeck.services.trust import trusted
 if TYPE_CHECKING:
     from peerdeck.services.faults import FaultSwitches
 
+RETIRE_S = 60.0  # longer than any call
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}")
 
 
@@ -88,7 +92,11 @@ class AccountService:
         self._environment = environment
         self._all_regions: tuple[Region, ...] = ()
         self._account: AwsAccount | None = None
-        self._retired: list[AwsAccount] = []
+        self._retired: set[AwsAccount] = set()
+        self._users: Counter[AwsAccount] = Counter()
+        self._left = asyncio.Event()
+        self._tasks = TaskSet("account")
+        self._retire_s = RETIRE_S
         self._demo: Demo | None = None
         self._turn = asyncio.Lock()
         self.state = Observable(AccountState())
@@ -179,6 +187,17 @@ class AccountService:
         """The demo's, while it is the account."""
         return self._demo.faults if self._demo is not None and self.state.value.demo else None
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """The present account stays open until the end of this, whichever the user chooses next."""
+        account = self._signed_in()
+        self._users[account] += 1
+        try:
+            yield
+        finally:
+            self._users[account] -= 1
+            self._left.set()
+
     async def trust(self) -> ssl.SSLContext | None:
         """For TLS connections of the console's own; None for the system's authorities alone.
 
@@ -232,13 +251,23 @@ class AccountService:
 
     async def _replace(self, account: AwsAccount, demo: Demo | None) -> None:
         if self._account is not None:
-            # Sessions and tunnels that are still open may yet ask it for a signed URL.
-            self._retired.append(self._account)
+            self._retired.add(self._account)
+            self._tasks.start("retire", self._retire(self._account))
         self._account = account
         if demo is not None:
             self._demo, old = demo, self._demo
             if old is not None:
                 await old.aclose()
+
+    async def _retire(self, account: AwsAccount) -> None:
+        """Commands may be under way with it, and sessions may yet ask it for a signed URL."""
+        await asyncio.sleep(self._retire_s)
+        while self._users[account]:
+            self._left.clear()
+            await self._left.wait()
+        self._retired.discard(account)
+        del self._users[account]
+        await account.aclose()
 
     def _region(self, name: str) -> Region:
         for region in self._all_regions:
@@ -250,6 +279,7 @@ class AccountService:
         self.state.publish(replace(self.state.value, **fields))  # type: ignore[arg-type]
 
     async def aclose(self) -> None:
+        await self._tasks.aclose()
         for account in (*self._retired, self._account):
             if account is not None:
                 await account.aclose()

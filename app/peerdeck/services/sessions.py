@@ -170,6 +170,10 @@ class SessionsService:
 
     async def _stay(self, live: LiveSession, started: float) -> None:
         """Joins, and stays until the session is over."""
+        with self._account.in_use():
+            await self._stay_with(live, started)
+
+    async def _stay_with(self, live: LiveSession, started: float) -> None:
         joining = await self._joining(live, started)
         engine = self._engine(joining)
         live.serve(engine.session)
@@ -199,15 +203,19 @@ class SessionsService:
         session = live.session
         options = session.options
         first = iter([session.client_id])
+        client = self._account.kinesis_video_in(
+            region_of(session.channel_arn),
+            EndpointChoice(options.endpoint, options.dual_stack, options.fips),
+        )
+        # Asked while the authorities are read and the session is made.
+        asking = self._access.begin(client, session.channel_arn, options.role)
+        self._tasks.start(f"{session.id} endpoints", asking)
         return Joining(
             arn=session.channel_arn,
             name=session.channel,
             options=options,
             log=live.log,
-            client=self._account.kinesis_video_in(
-                region_of(session.channel_arn),
-                EndpointChoice(options.endpoint, options.dual_stack, options.fips),
-            ),
+            client=client,
             access=self._access,
             tls=await self._account.trust(),
             new_client_id=lambda: next(first, "") or _client_id(options),
