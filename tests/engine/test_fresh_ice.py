@@ -99,3 +99,16 @@ async def test_without_servers_nothing_is_asked_until_somebody_wants_it(running)
     fresh = await running(service)
     assert fresh.now == ()
     assert asked.locked()
+
+
+async def test_a_laptop_that_slept_renews_when_it_wakes(monkeypatch):
+    monkeypatch.setattr("peerdeck.engine.fresh_ice._LOOK_S", 0.02)
+    service, slept_s = Service(ttl_s=300), 0.0
+    fresh = FreshIce(service.fetch, lambda: time.time() + slept_s)
+    await fresh.first()
+    await service.asked_again()
+    task = asyncio.get_running_loop().create_task(fresh.keep_fresh())
+    slept_s = 3600.0
+    await service.asked_again()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -389,6 +389,30 @@ async def test_a_refused_answer_ends_that_viewer_with_the_services_words(master,
     assert "no such viewer" in str(why)
 
 
+@pytest.mark.parametrize("trickle", [True, False])
+async def test_candidates_that_do_not_fit_into_the_answer_follow_it(
+    master, guest, monkeypatch, trickle
+):
+    mastering, viewer = await master(replace(OPTIONS, trickle=trickle)), guest()
+    await viewer.join()
+    (answer,) = [e for e in mastering.log.signaling if e.what == "SDP_ANSWER"]
+    assert "a=candidate" in answer.text
+    limit = answer.size - 40  # as if there were a few addresses more
+    second = guest()
+    await second.open()
+    await second.offer()
+    monkeypatch.setattr("peerdeck.engine.visitor.MAX_PAYLOAD_CHARACTERS", limit)
+    monkeypatch.setattr("peerdeck.protocol.signaling.MAX_PAYLOAD_CHARACTERS", limit)
+    if trickle:
+        async with asyncio.timeout(10):
+            await second.connected.wait()
+        assert "a=candidate" not in second.answer
+        assert second.candidates
+    else:
+        await mastering.until(lambda _: mastering.visits_of(second.client_id)[-1:] == ["lost"])
+        assert isinstance(mastering.visits[-1][2], AnswerNotDelivered)
+
+
 async def test_codecs_policy_filters_and_trickle_hold_for_a_master(master, guest):
     options = replace(
         OPTIONS,

@@ -1,14 +1,16 @@
 """ICE servers whose credentials are renewed before they end."""
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from peerdeck.core.ice import IceServer, refresh_at
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 5.0
-_LONGEST_S = 86_400.0
+_LOOK_S = 5.0
 
 
 class FreshIce:
@@ -36,18 +38,19 @@ class FreshIce:
         self._wanted.set()
 
     async def keep_fresh(self) -> None:
-        """Until cancelled."""
-        failed = False
+        """Until cancelled.
+
+        Looked at often, on the wall's clock: the loop's stands still while a laptop sleeps.
+        """
+        retry_at = 0.0
         while True:
-            due = refresh_at(self.now)
-            wait_s = _LONGEST_S if due is None else max(0.0, due - self._clock())
-            try:
-                async with asyncio.timeout(max(_RETRY_S, wait_s) if failed else wait_s):
+            due = max(refresh_at(self.now) or math.inf, retry_at)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(_LOOK_S, max(0.0, due - self._clock()))):
                     await self._wanted.wait()
-            except TimeoutError:
-                pass
-            self._wanted.clear()
-            failed = not await self._renewed()
+            if self._wanted.is_set() or self._clock() >= due:
+                self._wanted.clear()
+                retry_at = 0.0 if await self._renewed() else self._clock() + _RETRY_S
 
     async def _renewed(self) -> bool:
         try:

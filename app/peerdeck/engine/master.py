@@ -251,6 +251,7 @@ class MasterSession:
             told,
             send=self._send,
             clock=self._clock,
+            trickle=self._options.trickle,
             connect_timeout_s=self._connect_timeout_s,
             lost_after_s=self._lost_after_s,
         )

@@ -15,8 +15,9 @@ from peerdeck.engine.errors import (
 from peerdeck.engine.peer import UNUSABLE, Peer, PeerEvents
 from peerdeck.engine.pulse import LOST_AFTER_S, Pulse
 from peerdeck.engine.tasks import TaskSet
-from peerdeck.protocol.sdp import check_sections
+from peerdeck.protocol.sdp import check_sections, sections, take_candidates
 from peerdeck.protocol.signaling import (
+    MAX_PAYLOAD_CHARACTERS,
     PayloadTooLarge,
     SessionDescription,
     SignalingMessage,
@@ -24,6 +25,7 @@ from peerdeck.protocol.signaling import (
     TrickledCandidate,
     candidate_message,
     description_message,
+    payload_characters,
 )
 
 CONNECT_TIMEOUT_S = 30.0
@@ -45,7 +47,7 @@ class Visitor:
 
     offer: the SDP that is being served. recipient: what the service calls the viewer; "" for the
     storage peer. make_peer: one that answers, and tells these events. send: a message to the
-    service, in its turn. connected: ICE and DTLS are.
+    service, in its turn. trickle: candidates may follow the answer. connected: ICE and DTLS are.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Visitor:
         *,
         send: Callable[[SignalingMessage], Awaitable[None]],
         clock: Callable[[], float],
+        trickle: bool = True,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         lost_after_s: float = LOST_AFTER_S,
     ) -> None:
@@ -66,6 +69,7 @@ class Visitor:
         self._recipient = recipient
         self._send = send
         self._clock = clock
+        self._trickle = trickle
         self._connect_timeout_s = connect_timeout_s
         self._lost_after_s = lost_after_s
         self._own: asyncio.Queue[TrickledCandidate] = asyncio.Queue(_MAX_CANDIDATES)
@@ -140,15 +144,25 @@ class Visitor:
             sdp = await self.peer.answer(self.offer)
         except UNUSABLE as error:  # a stranger's SDP can be anything
             raise AnswerUnusable(str(error) or type(error).__name__) from error
-        message = description_message(
-            SessionDescription("answer", sdp),
-            recipient=self._recipient,
-            correlation_id=self.answer_id,
-        )
+        message = self._answer_message(sdp)
+        if payload_characters(message.payload) > MAX_PAYLOAD_CHARACTERS and self._trickle:
+            # On a machine with many addresses: they follow.
+            sdp, candidates, _ = take_candidates(sdp)
+            message = self._answer_message(sdp)
+            mid = sections(sdp)[1][0].mid
+            for text in candidates:
+                self._candidate_found(TrickledCandidate(text, mid, 0))
         try:
             await self._send(message)
         except PayloadTooLarge as error:
             raise AnswerNotDelivered(str(error)) from error
+
+    def _answer_message(self, sdp: str) -> SignalingMessage:
+        return description_message(
+            SessionDescription("answer", sdp),
+            recipient=self._recipient,
+            correlation_id=self.answer_id,
+        )
 
     async def _wait_for_connection(self) -> None:
         try:
