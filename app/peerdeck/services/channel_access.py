@@ -111,6 +111,11 @@ class ChannelAccess:
             async for probe in probes:
                 self.note(probe)
 
+    async def begin(self, client: KinesisVideo, arn: str, role: Role) -> None:
+        """Asks for the endpoints; who needs them waits for this answer, and is told problems."""
+        with contextlib.suppress(CloudError, UserError):
+            await self.endpoints(client, arn, role)
+
     async def prepare(self, client: KinesisVideo, arn: str, role: Role, tls: Any = None) -> None:
         """All of it, ahead of a join; what fails will fail, and be told, at the join."""
         with contextlib.suppress(CloudError, UserError):
