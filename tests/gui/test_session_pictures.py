@@ -201,6 +201,27 @@ def test_sound_is_muted_until_asked_for_and_ends_with_its_session(
     with_page(check)
 
 
+def test_sound_that_comes_too_late_is_not_of_the_session_after(
+    with_page: PageTest, sessions: FakeSessions
+) -> None:
+    class Slow(FakeSound):
+        async def start(self) -> None:
+            with contextlib.suppress(asyncio.CancelledError):  # as an import on a thread does
+                await asyncio.Event().wait()
+            self.started = True
+
+    async def check(page: SessionsPage) -> None:
+        sound = page.pictures.sound = Slow()
+        press(page, "sessions.video.sound")
+        await asyncio.sleep(0)
+        sessions.set(session("front-door"), session("gate"))
+        await settled(page)
+        assert not sound.started
+        assert sessions.heard == {}
+
+    with_page(check)
+
+
 def test_a_machine_without_sound_says_so_quietly(
     with_page: PageTest, sessions: FakeSessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -275,6 +275,7 @@ def test_a_lost_path_dims_the_last_picture_and_counts(
     assert page.stage.video.isVisible()
     assert page.stage.video.veil == "Path lost 12 s ago, joining again (attempt 2)"
     assert page.stage.strip.rebuilds.text() == "rebuilt 2×"
+    assert page.stage.strip.path.text() == "", "there is none"
     assert page.leave.isEnabled()
     sessions.change("id-front-door", phase=Phase.CONNECTED)
     assert page.stage.video.veil == ""
