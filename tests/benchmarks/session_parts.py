@@ -172,8 +172,17 @@ def window(seconds: float, joins: float) -> None:
 
 
 def forget(console: Any) -> None:
-    """What the account's clients remember of channels: their endpoints."""
+    """What the console remembers of channels: endpoints, ICE servers, and which of those work."""
     console.account._account._videos.clear()
+    access = console.sessions._access
+    for remembered in (access._endpoints, access._servers, access._probes):
+        remembered.clear()
+
+
+async def prepare(console: Any, arn: str) -> None:
+    """As if the channel had been chosen in the list a moment ago."""
+    console.sessions.prepare(arn)
+    await console.sessions._preparing
 
 
 async def leave_all(console: Any) -> None:
