@@ -1,6 +1,7 @@
 """One source, read by many connections: encoded once, begun with the first, ended with the last."""
 
 import asyncio
+import itertools
 import threading
 
 import av
@@ -93,8 +94,9 @@ async def test_a_peer_gets_the_picture_and_the_tone(made, codec):
     pair = await made(generated(), codec)
     frames = await pair.frames("video", 30)
     assert {(f.width, f.height) for f in frames} == {(320, 180)}
-    times = [f.time for f in frames]
-    assert times[-1] - times[0] == pytest.approx(29 / 25, rel=0.2)
+    steps = [25 * (b.time - a.time) for a, b in itertools.pairwise(frames)]
+    assert all(step == pytest.approx(round(step), abs=0.05) for step in steps)
+    assert sum(steps) < 60  # frames are skipped where a machine is busy, not all of them
     bars = frames[-1].to_ndarray(format="rgb24")[170, [20, 70, 160, 300]]
     assert (int(bars[0].max()) - int(bars[0].min())) < 20  # grey, yellow, green, blue
     assert bars[2][1] > int(bars[2][2]) + 60
