@@ -197,3 +197,17 @@ async def test_only_the_last_channel_that_was_chosen_is_prepared(console, arn, m
         console.sessions.prepare(f"{arn}{number}")
     await console.sessions._preparing
     assert asked == [f"{arn}4"]
+
+
+async def test_the_steps_of_a_join_are_shown_together(console, arn):
+    """Who shows them would delay it; another phase is shown at once."""
+    published = []
+    unsubscribe = console.sessions.state.subscribe(lambda s: published.append(s[0]))
+    session_id = console.sessions.join(arn)
+    (session,) = await until(
+        console.sessions.state, lambda s: any(x.name == "First frame" for x in s[0].steps)
+    )
+    unsubscribe()
+    assert len(published) < len(session.steps) + 3
+    assert [s.phase for s in published if s.phase is Phase.CONNECTED]
+    await console.sessions.leave(session_id)

@@ -18,6 +18,7 @@ from peerdeck.services.journal import JournalService
 _log = logging.getLogger(__name__)
 HISTORY_S = 300
 LEAVE_S = 2.0
+FOLLOW_S = 0.04  # a join takes ten steps in a tenth of a second; who shows them must not delay it
 
 
 class LiveSession:
@@ -44,6 +45,7 @@ class LiveSession:
         self._changed = changed
         self._stats: Mapping[str, PeerStats] = {}
         self._joined = False  # and told
+        self._due: asyncio.TimerHandle | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +70,7 @@ class LiveSession:
         except Exception:  # noqa: BLE001  a bug of ours must not leave a session joining for ever
             _log.exception("session on %s failed", self.name)
             problem = UserError("The session failed by a fault of Peerdeck's own.", "Join again.")
+        self._follow()
         if problem is not None:
             self._record_failure(problem)
             self.change(phase=Phase.FAILED, problem=problem, signaling="closed")
@@ -81,7 +84,7 @@ class LiveSession:
             engine.watch_frames(on_frame, peer_id)
         for peer_id, on_sound in self._sound_watchers.items():
             engine.watch_sound(on_sound, peer_id)
-        self.follow()
+        self._follow()
 
     async def sample(self) -> None:
         """Until cancelled."""
@@ -91,16 +94,20 @@ class LiveSession:
                 self._stats = self.engine.sample()
                 if self.role == "viewer":
                     self.history.extend(self._stats.values())
-                self.follow()
+                self._follow()
 
     async def leave(self) -> None:
         """Idempotent; at most LEAVE_S."""
         if not self.session.is_live:
             return
+        self._follow()
         self.change(phase=Phase.LEAVING)
         if self.engine is not None:
             await self.engine.leave()
         if self.task is not None:
+            if self.engine is not None:
+                # It is about to end by itself, and closes what was sent in order.
+                await asyncio.wait([self.task], timeout=LEAVE_S / 2)
             self.task.cancel()
             await asyncio.wait([self.task], timeout=LEAVE_S)
         self.change(phase=Phase.LEFT, signaling="closed")
@@ -117,7 +124,22 @@ class LiveSession:
             self.engine.watch_sound(on_sound, peer_id)
 
     def follow(self) -> None:
-        """The engine reached something."""
+        """The engine reached something.
+
+        Shown FOLLOW_S later, with all that came until then; another phase at once.
+        """
+        engine = self.engine
+        if engine is None or not self.session.is_live:
+            return
+        if self._phase(engine) is not self.session.phase:
+            self._follow()
+        elif self._due is None:
+            self._due = asyncio.get_running_loop().call_later(FOLLOW_S, self._follow)
+
+    def _follow(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         engine = self.engine
         if engine is None or not self.session.is_live:
             return
