@@ -160,6 +160,7 @@ def cpu_figures(seconds: float, turns: int, clicks: int) -> list[Figure]:
         ),
         median_of("bare aiortc receiver of it", [b["cpu"] for b in bare], "% of a core"),
         median_of("window / bare receiver", ratios, "×", CPU_RATIO),
+        median_of("window with plots in view", [w["plots"] for w in windows], "% of a core"),
     ]
 
 
