@@ -5,6 +5,7 @@ import inspect
 import time
 from asyncio.selector_events import _SelectorDatagramTransport
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import aioice.ice
 import pytest
@@ -74,6 +75,7 @@ async def test_every_private_attribute_exists(peer):
         "RTCPeerConnection": peer,
         "Connection": gatherer._connection,
         "TurnTransport": TurnTransport(turn),
+        "TurnClientUdpProtocol": turn,
     }
     assert holders.keys() == PRIVATE.keys()
     missing = [
@@ -91,7 +93,7 @@ async def test_overridden_methods_take_what_they_took(peer):
     channel = peer.createDataChannel("data")
     ice = dtls.transport.iceGatherer._connection
     protocol = StunProtocol(ice)
-    protocol.transport = None
+    protocol.transport = SimpleNamespace(sendto=None)
     overridden = {
         peer: ("_RTCPeerConnection__connect",),
         dtls: ("_handle_rtp_data", "_handle_rtcp_data", "_send_rtp"),

@@ -7,10 +7,12 @@ from typing import Any, Self
 from aioice import stun
 from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection, StunProtocol, candidate_pair_priority
+from aioice.turn import TurnTransport
 
 from peerdeck.core.rtc_stats import Value
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
 from peerdeck.engine.aiortc_adapter.receiving import bursts
+from peerdeck.engine.aiortc_adapter.relaying import straight
 
 TRANSPORT_ID = "T01"
 _FLOWS_KEPT = 512  # strangers may send from any address
@@ -92,6 +94,7 @@ class Paths:
         if protocol in self._flows:
             return
         ice, transport, take = self._ice, protocol.transport, self._take
+        send = straight(transport) if isinstance(transport, TurnTransport) else transport.sendto
         stun_received = protocol.datagram_received
         flows = self._flows.setdefault(protocol, {})
 
@@ -113,7 +116,7 @@ class Paths:
             flow.bytes_sent += len(data)
             flow.packets_sent += 1
             flow.sent_at = time()
-            transport.sendto(data, address)
+            send(data, address)
 
         protocol.datagram_received = bursts(transport, received)  # type: ignore[method-assign]
         protocol.send_data = send_data  # type: ignore[method-assign,assignment]

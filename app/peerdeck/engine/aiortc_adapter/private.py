@@ -101,5 +101,14 @@ PRIVATE = {
     ),
     # asyncio's own: without it, datagrams are read one by one.
     "_SelectorDatagramTransport": ("_read_ready",),
-    "TurnTransport": ("_TurnTransport__inner_protocol",),
+    "TurnTransport": (
+        "_TurnTransport__close_task",
+        "_TurnTransport__inner_protocol",
+        "_TurnTransport__send_tasks",
+    ),
+    "TurnClientUdpProtocol": (
+        "_send",
+        "channel_refresh_at",
+        "peer_to_channel",
+    ),
 }
