@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 from tests.gui.page_fakes import NOW, FakeRecordings, FakeSessions, recording, session
 from tests.gui.session_logs import START
@@ -163,6 +163,31 @@ def test_files_are_opened_one_after_the_other_and_remembered(
         page.open_files([Path("/films/x.prec")])
         await settled(page)
         assert "x.prec is no recording." in page.note.text
+        await page.aclose()
+        page.close()
+
+    on_loop(body)
+
+
+@pytest.mark.qt_log_ignore(r"does not support (raise|grabbing)", extend=True)
+def test_recent_files_that_are_still_there_are_offered(
+    console: SimpleNamespace, recordings: FakeRecordings, on_loop: OnLoop, tmp_path: Path
+) -> None:
+    (tmp_path / "here.prec").touch()
+    there = (str(tmp_path / "here.prec"), str(tmp_path / "gone.prec"))
+    console.settings.change(recordings=there)
+
+    async def body() -> None:
+        page = SessionsPage(console)
+        page.show()
+        click(page, "sessions.open")
+        menu = page.findChild(QMenu, "sessions.open.menu")
+        assert isinstance(menu, QMenu)
+        assert [a.text() for a in menu.actions() if a.text()] == ["Open…", "here.prec"]
+        menu.actions()[-1].trigger()
+        await settled(page)
+        assert recordings.calls == [("open", tmp_path / "here.prec")]
+        menu.hide()
         await page.aclose()
         page.close()
 

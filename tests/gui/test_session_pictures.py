@@ -12,9 +12,12 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton
-from tests.gui.page_fakes import FakeRecordings, FakeSessions, session
+from tests.gui.page_fakes import FakeRecordings, FakeSessions, sample, session
 
+from peerdeck.core.channel import Role
 from peerdeck.core.errors import UserError
+from peerdeck.core.join import JoinOptions, Source
+from peerdeck.core.session import OWN_PICTURE, Peer
 from peerdeck.gui.pages import session_pictures
 from peerdeck.gui.pages.session_pictures import free_path
 from peerdeck.gui.pages.sessions import SessionsPage
@@ -99,6 +102,18 @@ def test_a_picture_that_cannot_be_saved_is_still_on_the_clipboard(
         assert "on the clipboard" in page.note.text
 
     with_page(check)
+
+
+def test_a_picture_is_kept_at_the_size_at_which_it_came(sessions: FakeSessions) -> None:
+    size_of = session_pictures._size_of
+    viewer = session("a", stats=sample(1, width=640, height=360))
+    assert size_of(viewer, "") == (640, 360)
+    both = sample(1, width=320, height=240, out_width=1920, out_height=1080)
+    options = JoinOptions(role=Role.MASTER, video=Source.GENERATED)
+    master = session("b", stats=None, options=options, peers=(Peer("ada", stats=both),))
+    assert size_of(master, OWN_PICTURE) == (1920, 1080)
+    assert size_of(master, "ada") == (320, 240)
+    assert size_of(session("c", stats=None), "") == session_pictures.USUAL_SIZE
 
 
 def test_two_pictures_of_a_second_have_two_names(tmp_path: Path) -> None:

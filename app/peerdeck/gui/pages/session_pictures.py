@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QStandardPaths, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
+from PySide6.QtWidgets import QWidget
 
 from peerdeck.core.errors import UserError
-from peerdeck.core.session import Session
+from peerdeck.core.session import OWN_PICTURE, Session
 from peerdeck.gui.tasks import TaskOwner
 from peerdeck.gui.widgets.notes import InlineNote
 from peerdeck.gui.widgets.sound import Sound
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from peerdeck.services.sessions import SessionsService
 
 Place = tuple[str, str]  # session id, peer id: "" for the only one, or for what we send
-MOST_PIXELS: Final = 4096
+USUAL_SIZE: Final = (1280, 720)  # of a picture that was not measured yet
 
 
 def pictures_folder() -> Path:
@@ -39,6 +40,20 @@ def free_path(folder: Path, name: str, suffix: str) -> Path:
         if not path.exists():
             return path
     raise UserError(f"{folder} is full of pictures of this second.", "Try again.")
+
+
+def _size_of(session: Session, peer_id: str) -> tuple[int, int]:
+    """Of the picture that comes from a peer, or of what we send."""
+    for peer in session.peers:
+        stats = peer.stats
+        if stats is None:
+            continue
+        if peer_id == OWN_PICTURE and stats.out_width:
+            return stats.out_width, stats.out_height
+        if peer_id in {"", peer.id} and stats.width:
+            return stats.width, stats.height
+    stats = session.stats
+    return (stats.width, stats.height) if stats is not None and stats.width else USUAL_SIZE
 
 
 class WatchedFrames:
@@ -81,7 +96,7 @@ class SessionPictures(QObject):
         self._controls = controls
         self._place: Place = ("", "")
         self._title = ""
-        self._size = (0, 0)
+        self._size = USUAL_SIZE
         self._heard: Place | None = None
         self._opened: Callable[[], object] = lambda: None
         self.sound = Sound(self)
@@ -108,22 +123,14 @@ class SessionPictures(QObject):
 
     def show_session(self, session: Session, words: str) -> None:
         """words: its path, for the strip on the full screen."""
-        stats = session.stats
-        if stats is not None:
-            sent = not stats.width
-            width, height = (
-                (stats.out_width, stats.out_height) if sent else (stats.width, stats.height)
-            )
-            self._size = (width, height)
+        self._size = _size_of(session, self._place[1])
         if self.full is not None:
             self.full.show_words(f"{self._title}  ·  {words}" if words else self._title)
 
     # --- keeping a picture -----------------------------------------------------------------
 
     def snapshot(self) -> None:
-        width, height = self._size
-        wanted = (width, height) if width else (MOST_PIXELS, MOST_PIXELS)
-        picture = self._sessions.picture(self._place[0], *wanted, self._place[1])
+        picture = self._sessions.picture(self._place[0], *self._size, self._place[1])
         if picture is None:
             self._note.say("warn", "There is no picture to save yet.")
             return
@@ -179,6 +186,8 @@ class SessionPictures(QObject):
         full.controls.show_sound(self.sound.is_playing)
         full.controls.offer(picture=True, sound=self._controls.sound.isEnabled())
         self._connect(full.controls)
+        if isinstance(page := self.parent(), QWidget):
+            full.setGeometry(page.screen().geometry())  # the screen on which the page is
         full.showFullScreen()
         self.changed.emit()
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BUDGET: Final = 12  # figures derived in a turn of the loop
 _FACTS: Final = 4
+_REMEMBERED: Final = 50  # places of the slider
 _FACT_LENGTH: Final = 40  # longer ones are read elsewhere
 
 
@@ -83,6 +84,8 @@ class RecordedSession(QObject):
         desk.stage.strip.show_peers(tuple(log.peers), peer_id)
         starts_at, ends_at = recording.starts_at, recording.ends_at
         at_s = self._at.setdefault(recording.id, ends_at)
+        while len(self._at) > _REMEMBERED:
+            del self._at[next(iter(self._at))]
         times = peer.table.times if peer is not None else ()
         desk.slider.show_span(starts_at, ends_at, times, _marks(log, peer_id), at_s)
         desk.views.show_log(log, peer_id, desk.slider.at_s)
