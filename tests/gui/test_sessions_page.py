@@ -342,6 +342,15 @@ def test_grid_watches_what_is_in_sight_and_a_click_opens(
     assert list(sessions.watched) == ["id-camera-1"]
 
 
+def test_nine_sessions_are_seen_without_scrolling(
+    page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
+) -> None:
+    sessions.set(*(session(f"camera-{n}") for n in range(8)), session("gate", Phase.JOINING))
+    page.show_grid(True)
+    qtbot.waitUntil(lambda: len(sessions.watched) == 8)
+    assert page.grid._area.verticalScrollBar().maximum() == 0
+
+
 def test_tiles_that_are_scrolled_away_cost_no_frames(
     page: SessionsPage, sessions: FakeSessions, qtbot: QtBot
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
@@ -19,6 +19,7 @@ from peerdeck.gui.widgets.video import PictureSource, VideoView
 
 _LEAST_HEIGHT: Final = 150  # of a tile; more of them than fit are scrolled
 _MOST_COLUMNS: Final = 4
+_SMALL: Final = QSize(160, 90)
 
 
 def columns_for(count: int) -> int:
@@ -56,6 +57,17 @@ def _sent_text(session: Session) -> str:
     return " · ".join(part for part in parts if part)
 
 
+class _SmallVideo(VideoView):
+    """Takes what it is given: as many pictures as fit are seen without scrolling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumSize(0, 0)
+
+    def sizeHint(self) -> QSize:
+        return _SMALL
+
+
 class SessionTile(QFrame):
     """One session. opened(str): its id; a click or Return."""
 
@@ -72,8 +84,7 @@ class SessionTile(QFrame):
         self.name = ElidedLabel("", "strong")
         self.state = StatusLabel()
         self.figures = ElidedLabel("", "figures", "muted", Qt.TextElideMode.ElideRight)
-        self.video = VideoView()
-        self.video.setMinimumSize(0, 0)
+        self.video = _SmallVideo()
         self._words = label("", "body", "muted", wrap=True)
         self._words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack = QStackedLayout()
