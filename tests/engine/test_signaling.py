@@ -68,7 +68,7 @@ async def soon(awaitable):
 
 
 async def test_a_refusal_shows_status_headers_and_the_whole_body(signaling_server):
-    body = json.dumps({"message": "The security token is expired.", "pad": "x" * 3000})
+    body = json.dumps({"message": "The security token is expired.", "pad": "x " * 1500})
     signaling_server.refuse = lambda: web.Response(
         status=403,
         text=body,
@@ -82,6 +82,20 @@ async def test_a_refusal_shows_status_headers_and_the_whole_body(signaling_serve
     assert caught.value.status == 403
     assert caught.value.headers["x-amzn-ErrorType"] == "AccessDeniedException"
     assert caught.value.body == body
+
+
+async def test_a_refusal_does_not_repeat_the_session_token(signaling_server):
+    """As AWS answers where the signature does not match."""
+    token = "IQoJb3JpZ2luX2Vj" * 12
+    canonical = f"GET\\n/\\nX-Amz-Algorithm=AWS4&X-Amz-Security-Token={token}"
+    text = f"Signatures differ. The Canonical String for this request should have been {canonical}"
+    body = json.dumps({"message": text})
+    signaling_server.refuse = lambda: web.Response(status=403, text=body)
+    with pytest.raises(SignalingRefused) as caught:
+        await SignalingSocket.open(signaling_server.url)
+    assert "Signatures differ" in caught.value.body
+    assert token[:16] not in caught.value.body
+    assert token[:16] not in str(caught.value)
 
 
 async def test_a_body_that_comes_after_the_headers_is_read_too():

@@ -5,28 +5,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from peerdeck.core.scrub import without_secrets
+
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 SKEW_S = 240.0  # SigV4 tolerates 5 minutes; an answer takes its time to arrive
 _MESSAGE_LENGTH = 500
-
-# Order matters: the canonical request that AWS prints back holds the session token.
-_SECRETS = (
-    (re.compile(r"\s*The Canonical String for this request.*", re.DOTALL | re.IGNORECASE), ""),
-    (re.compile(r"(?<=://)[^/@\s\"']+@"), ""),
-    (re.compile(r"AWS4-HMAC-SHA256\s+Credential=.*?Signature=[0-9a-f]*", re.DOTALL), "<hidden>"),
-    (
-        re.compile(
-            r"(?i)((?:x-amz-security-token|x-amz-signature|x-amz-credential|access-?token"
-            r"|client-?token|secret_?access_?key|session_?token|aws_secret\w*)[\"']?\s*[=:]\s*)"
-            r"[\"']?[^\s&\"',}]+"
-        ),
-        r"\1<hidden>",
-    ),
-    (re.compile(r"[A-Za-z0-9+/=_%-]{100,}"), "<hidden>"),
-    (re.compile(r"\b[0-9a-f]{64}\b"), "<hidden>"),
-)
 
 
 class Kind(StrEnum):
@@ -91,8 +76,7 @@ class NotAwsAnswer(Exception):
 
 def scrub(text: str) -> str:
     """`text` without signatures, tokens and keys, as far as their form gives them away."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
+    text = without_secrets(text)
     return text if len(text) <= _MESSAGE_LENGTH else f"{text[: _MESSAGE_LENGTH - 1]}…"
 
 

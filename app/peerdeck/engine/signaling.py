@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
+from peerdeck.core.scrub import without_secrets
 from peerdeck.protocol.signaling import ProtocolError, SignalingMessage, decode, encode
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ _MAX_MESSAGE_BYTES = 64 * 1024
 class SignalingRefused(Exception):
     """The service answered the upgrade with something else than 101.
 
-    status: HTTP status. headers: of the answer. body: the first 4096 bytes, in which AWS says why.
+    status: HTTP status. headers: of the answer. body: the first 4096 bytes, in which AWS says why,
+    without what it repeats of the signed URL.
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
@@ -137,7 +139,10 @@ async def _refuse(response: aiohttp.ClientResponse) -> None:
         except aiohttp.ClientError:
             body = b""
         raise SignalingRefused(
-            response.status, response.headers, body.decode("utf-8", errors="replace").strip()
+            response.status,
+            response.headers,
+            # Where a signature does not match, AWS prints what it signed, session token and all.
+            without_secrets(body.decode("utf-8", errors="replace").strip()),
         )
 
 
