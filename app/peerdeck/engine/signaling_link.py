@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -54,12 +55,14 @@ class SignalingLink:
         diary: SignalingDiary | None = None,
         name: str = "",
         on_drop: Callable[[SocketEnd], None] = lambda _: None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.state = "closed"
         self.reconnects = 0
         self._open_url = open_url
         self._diary = diary or SignalingDiary([], clock)
         self._name = name
+        self._chance = chance
         self._tls = tls
         self._on_drop = on_drop
         self._on_message = on_message
@@ -145,7 +148,8 @@ class SignalingLink:
     async def _reconnect(self) -> None:
         delay_s = 0.0
         while True:
-            await asyncio.sleep(delay_s)
+            # ± half of it: what dropped one socket may have dropped those of many consoles.
+            await asyncio.sleep(delay_s * (0.5 + self._chance()))
             try:
                 await self._connect()
             except (SignalingRefused, SignalingUnreachable) as error:
