@@ -1,6 +1,5 @@
-"""RowsModel announces exactly what changed, and stays quick with ten thousand rows."""
+"""RowsModel announces exactly what changed, and does no needless work with ten thousand rows."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from peerdeck.gui.models.rows import Column, RowsModel
 
 TEN_THOUSAND = 10_000
-BUDGET_S = 0.030
+FEW = 300  # what a page of rows may ask for, some times over
 
 
 @dataclass(frozen=True)
@@ -141,26 +140,32 @@ def test_any_sequence_of_snapshots_ends_in_the_last_one(snapshots: list[list[str
         assert [*names(model)] == snapshot == mirror
 
 
-def test_ten_thousand_rows_filter_within_the_budget_per_key(
+def test_ten_thousand_rows_are_put_into_words_once_for_the_filter_and_then_only_where_seen(
     qtbot: QtBot, qtmodeltester: ModelTester
 ) -> None:
     from peerdeck.gui.widgets.table import DataTable
 
-    model = RowsModel(COLUMNS, lambda thing: thing.id)
+    worded: list[str] = []
+
+    def name_of(thing: Thing) -> str:
+        worded.append(thing.id)
+        return thing.name
+
+    columns = (Column("Name", name_of, key=lambda t: t.name, width=0), COLUMNS[1])
+    model = RowsModel(columns, lambda thing: thing.id)
     model.set_rows([Thing(str(n), f"cam-{n:05} {'odd' * (n % 2)}") for n in range(TEN_THOUSAND)])
     table = DataTable(model, sort_by=0)
     qtbot.addWidget(table)
     table.resize(600, 700)
     table.show()
-    model.set_filter("warm up")  # fills the haystacks
-    took: list[float] = []
+    worded.clear()
+    model.set_filter("no such thing")
+    assert len(worded) == TEN_THOUSAND
     for text in ("o", "od", "odd", "odd 7", "odd 77", "odd 7", "", "cam-09", "cam-099", ""):
-        begun = time.perf_counter()
+        worded.clear()
         model.set_filter(text)
         table.viewport().repaint()
-        took.append(time.perf_counter() - begun)
-    assert sorted(took)[len(took) // 2] < BUDGET_S
-    assert max(took) < 4 * BUDGET_S
+        assert len(worded) < FEW
     model.set_filter("odd 777")
     qtmodeltester.check(model)
 

@@ -339,6 +339,10 @@ class TestReconnect:
         assert "from SSH to WEB" in proxy.snapshot().reason
 
 
+def _pings(service):
+    return sum(kind is WSMsgType.PING for kind, _ in service.frames)
+
+
 class TestLiveness:
     async def test_a_silent_service_is_noticed(self):
         async with WebSocketService() as service:
@@ -355,19 +359,20 @@ class TestLiveness:
 
     async def test_pongs_keep_a_link_alive(self):
         async with WebSocketService(quiet=False) as service:
-            proxy = proxy_to(service.url, limits=Limits(ping_s=0.02, dead_after=2))
+            proxy = proxy_to(service.url, limits=Limits(ping_s=0.03, dead_after=8))
             await proxy.start()
-            await asyncio.sleep(0.3)
+            answered: set[float | None] = set()
+            await until(lambda: answered.add(proxy._link.rtt_ms) or len(answered) > 10)
             assert proxy.snapshot().state is S.READY
             assert proxy._link.rtt_ms < 1000
             await proxy.aclose()
 
     async def test_a_link_that_we_do_not_read_is_not_dead(self):
         async with WebSocketService() as service:
-            proxy = proxy_to(service.url, limits=Limits(ping_s=0.02, dead_after=2))
+            proxy = proxy_to(service.url, limits=Limits(ping_s=0.03, dead_after=8))
             await proxy.start()
             proxy._link.pause_reading()  # as a slow local reader does
-            await asyncio.sleep(0.2)
+            await until(lambda: _pings(service) > 10)
             assert proxy.snapshot().state is S.READY
             proxy._link.resume_reading()
             await until(lambda: proxy.snapshot().state is S.RECONNECTING)
