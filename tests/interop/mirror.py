@@ -60,6 +60,7 @@ DIFFERENT = {
     "qpSum": "the encoder's own, and the decoder's",
 }
 COUNTED_WITH_SLACK = 2  # what is on its way: small counters may differ by so much
+CUT_OFF_S = 0.001  # Chromium tells times in whole milliseconds, the rest cut off
 TIMES = frozenset({"jitter"})
 # What a receiver tells the sender of by RTCP: its own figure is compared with what arrived of it.
 _BY_REPORT = frozenset({"jitter", "packetsLost"})
@@ -86,7 +87,7 @@ class Compared:
         if self.kind == "same":
             return bool(self.ours == self.theirs)
         if self.kind == "time":
-            return abs(self.ours - self.theirs) <= times * max(self.theirs, 0.001)
+            return bool(abs(self.ours - self.theirs) <= times * self.theirs + CUT_OFF_S)
         least = self.ours * (1 - counters) - COUNTED_WITH_SLACK
         most = self.later * (1 + counters) + COUNTED_WITH_SLACK
         return bool(least <= self.theirs <= most)
