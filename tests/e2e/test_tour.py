@@ -83,12 +83,15 @@ from peerdeck.gui.tour import conductor, steps
 from peerdeck.gui.tour.driver import Driver
 
 async def impatient_join(driver):
-    Driver.until.__kwdefaults__["bound_s"] = 3.0
+    Driver.until.__kwdefaults__["bound_s"] = 1.5
     return await steps.join(driver)
 
 steps.CAMERA = "lobby"
+wanted = (steps.sign_in, steps.list_channels, steps.fetch_ice, steps.join)
 conductor.STEPS = tuple(
-    (name, impatient_join if step is steps.join else step) for name, step in conductor.STEPS
+    (name, impatient_join if step is steps.join else step)
+    for name, step in conductor.STEPS
+    if step in wanted
 )
 sys.exit(run(demo=True, tour=Path({str(tmp_path / "pictures")!r})))
 """
@@ -101,7 +104,7 @@ sys.exit(run(demo=True, tour=Path({str(tmp_path / "pictures")!r})))
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "✗  9 Join as viewer" in run.stdout
+    assert "✗  4 Join as viewer" in run.stdout
     assert (tmp_path / "pictures" / "failed.png").exists()
 
 
