@@ -9,6 +9,8 @@ from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtpPacket
 from aiortc.utils import uint16_add, uint16_gt
 
+from peerdeck.engine.aiortc_adapter.rtp import overhead_bytes
+
 _STREAMS_KEPT = 64
 _WINDOW = 30  # frames of which the W3C's freezes take the mean
 _ENOUGH = 5  # before so many there is no mean worth comparing with
@@ -117,12 +119,7 @@ class InboundStreams(dict[int, Inbound]):
 
     def count(self, data: bytes) -> None:
         """data: one RTP packet, decrypted."""
-        size, first = len(data), data[0]
-        header = 12 + 4 * (first & 0x0F)
-        if first & 0x10:
-            header += 4 + 4 * int.from_bytes(data[header + 2 : header + 4], "big")
-        if first & 0x20:
-            header += data[-1]
+        size, header = len(data), overhead_bytes(data)
         stream = self[int.from_bytes(data[8:12], "big")]
         stream.packets += 1
         stream.header_bytes += header

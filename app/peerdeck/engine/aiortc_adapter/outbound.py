@@ -10,6 +10,8 @@ from aiortc import RTCRtpSender
 from aiortc.codecs import get_encoder
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
+from peerdeck.engine.aiortc_adapter.rtp import overhead_bytes
+
 _NAL_IDR, _NAL_STAP_A, _NAL_FU_A = 5, 24, 28
 
 
@@ -90,12 +92,7 @@ class OutboundStreams(dict[int, Outbound]):
 
     def count(self, data: bytes) -> None:
         """data: one RTP packet, not yet encrypted."""
-        size, first = len(data), data[0]
-        header = 12 + 4 * (first & 0x0F)
-        if first & 0x10:
-            header += 4 + 4 * int.from_bytes(data[header + 2 : header + 4], "big")
-        if first & 0x20:
-            header += data[-1]
+        size, header = len(data), overhead_bytes(data)
         stream = self[int.from_bytes(data[8:12], "big")]
         stream.packets += 1
         stream.header_bytes += header
