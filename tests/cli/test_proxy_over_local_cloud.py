@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -159,7 +158,7 @@ asyncio.run(main())
 UNLOCK = r"printf '\n' | gnome-keyring-daemon --unlock --components=secrets >/dev/null"
 
 
-@pytest.mark.skipif(shutil.which("gnome-keyring-daemon") is None, reason="no gnome-keyring here")
+@pytest.mark.skipif(sys.platform != "linux", reason="gnome-keyring")
 def test_window_and_command_take_turns_with_one_pair_of_a_real_keyring(tmp_path: Path) -> None:
     """The pair of access token and client token is one for both: an access token works once."""
     tmp_path.chmod(0o700)

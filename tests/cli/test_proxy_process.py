@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import pty
-import shutil
 import signal
 import ssl
 import sys
@@ -277,7 +276,6 @@ async def test_of_several_services_stdio_needs_a_name(chain, start):
         assert await process.end() == 0
 
 
-@pytest.mark.skipif(shutil.which("ssh") is None, reason="no OpenSSH here")
 async def test_openssh_logs_in_through_proxy_command(tmp_path: Path):
     key = tmp_path / "key"
     made = await asyncio.create_subprocess_exec("ssh-keygen", "-q", "-N", "", "-f", str(key))
