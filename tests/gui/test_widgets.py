@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -15,9 +15,9 @@ from peerdeck.gui.models.rows import Column, RowsModel
 from peerdeck.gui.widgets.buttons import Button, CopyButton
 from peerdeck.gui.widgets.countdown import CountdownLabel
 from peerdeck.gui.widgets.fields import MASK, FormField, SearchField, SecretField
-from peerdeck.gui.widgets.figures import FigureCard, Sparkline
 from peerdeck.gui.widgets.labels import DOTS, ElidedLabel, Prose, StatusLabel
 from peerdeck.gui.widgets.notes import ConfirmStrip, InlineNote
+from peerdeck.gui.widgets.session_figures import SPARK_SAMPLES, FigureLine
 from peerdeck.gui.widgets.state import StatePane
 from peerdeck.gui.widgets.table import DataTable
 
@@ -155,23 +155,23 @@ def test_a_hidden_countdown_does_not_tick(shown: Shown) -> None:
 
 
 def test_sparkline_is_bounded_and_broken_where_nothing_is_known(shown: Shown) -> None:
-    line = Sparkline(length=5)
+    line = FigureLine("RTT")
     shown(line)
-    line.set_samples([9.0, 9.0, 1.0, 2.0, None, 4.0, 5.0])
-    stretches = line.points()
-    assert [len(stretch) for stretch in stretches] == [2, 2]
-    assert stretches[-1][-1].x() == pytest.approx(line.width())
+    area = QRectF(10, 4, 80, 22)
+    line.set_samples([9.0, 9.0] + [1.0] * (SPARK_SAMPLES - 3) + [None, 4.0, 5.0])
+    stretches = line.points(area)
+    assert [len(stretch) for stretch in stretches] == [SPARK_SAMPLES - 3, 2]
+    assert stretches[-1][-1].x() == pytest.approx(area.right())
     assert stretches[-1][-1].y() < stretches[0][0].y()
 
 
 def test_figure_splits_value_and_unit(shown: Shown) -> None:
-    card = FigureCard("RTT")
-    shown(card)
-    assert card.text == "–"
-    card.show_text("48 ms", "warn")
-    assert card.text == "48 ms"
-    assert card._value.property("tone") == "warn"
-    assert card.accessibleName() == "RTT 48 ms"
+    line = FigureLine("RTT")
+    shown(line)
+    assert line.text == "–"
+    line.show_text("48 ms", "warn", "slow")
+    assert (line._value, line._unit, line._tone) == ("48", "ms", "warn")
+    assert line.accessibleName() == "RTT 48 ms slow"
 
 
 def test_every_state_has_its_own_shape() -> None:

@@ -12,7 +12,6 @@ from peerdeck.core.errors import FieldError, UserError
 from peerdeck.core.join import JoinOptions, PathPolicy, Source
 from peerdeck.core.peer_log import Direction
 from peerdeck.core.session import Phase
-from peerdeck.services.master_engine import master_warning
 
 MASTER = JoinOptions(role=Role.MASTER, video=Source.GENERATED, audio=Source.GENERATED)
 
@@ -110,11 +109,6 @@ async def test_a_second_master_throws_the_first_one_out_and_that_is_said(console
     assert of(console.sessions.state.value, second).phase is Phase.CONNECTED
     assert ("Session on lobby", False) in told(console)
     await console.sessions.leave(second)
-
-
-def test_the_warning_says_what_becomes_of_the_present_master():
-    assert "thrown out" in master_warning("front-door")
-    assert "front-door" in master_warning("front-door")
 
 
 async def test_a_file_that_cannot_be_sent_is_named_before_anything_is_joined(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -68,7 +68,6 @@ class TopBar(QFrame):
         self._account.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._clock = label("", "figures", "muted")
         self._clock.setObjectName("account.clock")
-        self._id = ""
         self._make_chip()
         keys = IconButton("keyboard", "Keyboard shortcuts", "?")
         keys.setObjectName("window.shortcuts")
@@ -96,8 +95,8 @@ class TopBar(QFrame):
         self._fill_regions(state)
         self.demo.setVisible(state.demo)
         identity = state.identity
-        self._id = identity.account if identity else ""
-        self._account.setText(f"acct {account_text(self._id)}" if self._id else "")
+        account = identity.account if identity else ""
+        self._account.setText(f"acct {account_text(account)}" if account else "")
         if identity is not None:
             self._account.setToolTip(f"{identity.account}\n{identity.arn}\n{identity.method}")
         offset = identity.clock_offset_s if identity else None
@@ -192,9 +191,6 @@ class TopBar(QFrame):
 
         button.clicked.connect(open_menu)
         return button
-
-    def copy_account(self) -> None:
-        QGuiApplication.clipboard().setText(self._id)
 
 
 def _region_text(name: str, description: str) -> str:

@@ -23,14 +23,6 @@ _VISITS = {
 }
 
 
-def master_warning(channel: str) -> str:
-    """To be read before joining `channel` as its master; nobody can ask whether there is one."""
-    return (
-        f"{channel} has room for one master. If a camera is online there now, it is thrown out by "
-        "this console, and its viewers stay without a new picture until they join again."
-    )
-
-
 class MasterEngine:
     """Makes a MasterSession and gives it what it asks for."""
 

@@ -46,9 +46,6 @@ class Segments(QWidget):
     def choose(self, key: str) -> None:
         self._group.button(self._keys.index(key)).setChecked(True)
 
-    def set_enabled(self, key: str, enabled: bool) -> None:
-        self._group.button(self._keys.index(key)).setEnabled(enabled)
-
 
 class Checks(QWidget):
     """Any of `names`. changed(): one was switched."""

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QPainter, QShowEvent
+from PySide6.QtWidgets import QLabel
 
 from peerdeck.core.quantities import countdown_text
-from peerdeck.gui.theme import GAP_XS, set_tone, theme
+from peerdeck.gui.theme import set_tone, theme
 
 SOON_S = 60
 
@@ -81,30 +81,6 @@ class CountdownLabel(QLabel):
             self._timer.start()
         else:
             self._timer.stop()
-
-
-class CountdownBar(QWidget):
-    """What is left of a time span as a thin bar; `set_share` by whoever owns the clock."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._share = 0.0
-        self._tone = "accent"
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def set_share(self, share: float, tone: str = "accent") -> None:
-        """share: 0–1."""
-        self._share = min(1.0, max(0.0, share))
-        self._tone = tone
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(80, GAP_XS)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        paint_bar(painter, QRectF(self.rect()), self._share, self._tone)
-        painter.end()
 
 
 def paint_bar(painter: QPainter, area: QRectF, share: float, tone: str) -> None:

@@ -12,6 +12,7 @@ from peerdeck.gui import assets
 from peerdeck.gui.theme import GAP_XS, ICON_S, FontRole, set_tone, theme
 
 # The shape says it too: colour is never alone.
+NOTHING: Final = "–"  # where a value would stand
 DOTS: Final = {"ok": "dot", "warn": "half", "bad": "error", "info": "half", "muted": "ring"}
 
 

@@ -12,7 +12,7 @@ from peerdeck.core.stats import PeerStats
 from peerdeck.gui.models.session_figures import RECEIVED, SENT, Line
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, RADIUS, theme
 from peerdeck.gui.widgets.cards import scrolled
-from peerdeck.gui.widgets.figures import NOTHING
+from peerdeck.gui.widgets.labels import NOTHING
 
 SPARK_SAMPLES: Final = 60
 _HEIGHT: Final = 34

@@ -13,8 +13,7 @@ from peerdeck.core.session import Phase, Session
 from peerdeck.gui.models.phases import PHASES, has_picture
 from peerdeck.gui.theme import GAP_M, GAP_S, GAP_XS, ROW, set_tone
 from peerdeck.gui.widgets.cards import scrolled
-from peerdeck.gui.widgets.figures import NOTHING
-from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel, label
+from peerdeck.gui.widgets.labels import NOTHING, ElidedLabel, StatusLabel, label
 from peerdeck.gui.widgets.video import PictureSource, VideoView
 
 _LEAST_HEIGHT: Final = 150  # of a tile; more of them than fit are scrolled

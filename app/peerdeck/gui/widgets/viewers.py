@@ -10,8 +10,7 @@ from peerdeck.core.quantities import bitrate_text, countdown_text, milliseconds_
 from peerdeck.core.session import Peer, Session
 from peerdeck.core.stats import PeerStats
 from peerdeck.gui.models.rows import Column, RowsModel
-from peerdeck.gui.widgets.figures import NOTHING
-from peerdeck.gui.widgets.labels import DOTS
+from peerdeck.gui.widgets.labels import DOTS, NOTHING
 from peerdeck.gui.widgets.state import StatePane
 from peerdeck.gui.widgets.table import DataTable
 
