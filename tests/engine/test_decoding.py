@@ -62,6 +62,29 @@ async def test_frames_reach_the_track_in_order_and_are_timed(receiver):
     assert stream.decode_s > 0
 
 
+async def test_a_screen_gets_frames_on_the_decoders_thread_and_shows_them_on_the_loop(receiver):
+    prepared, shown, last = [], [], asyncio.Event()
+    here = threading.get_ident()
+
+    def show(frame):
+        shown.append((frame.pts, threading.get_ident() == here))
+        if len(shown) == 3:
+            last.set()
+
+    def screen(frame):
+        prepared.append((frame.pts, threading.get_ident() == here))
+        return lambda: show(frame)
+
+    decoding = Decoding(receiver, asyncio.get_running_loop(), screen)
+    for number, data in enumerate(await vp8_frames(3)):
+        decoding.put((VP8, encoded(Inbound(), data, 3000 * number)))
+    worked(decoding)
+    await last.wait()
+    assert prepared == [(0, False), (3000, False), (6000, False)]
+    assert shown == [(0, True), (3000, True), (6000, True)]
+    assert receiver._track._queue.empty()
+
+
 async def test_what_is_no_picture_asks_for_one(receiver, caplog):
     decoding, stream = Decoding(receiver, asyncio.get_running_loop()), Inbound()
     decoding.put((VP8, encoded(stream, b"\x01no frame at all")))

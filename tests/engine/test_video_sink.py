@@ -83,6 +83,34 @@ async def test_only_the_newest_frame_is_shown_and_a_new_one_is_a_new_picture():
     assert sink.picture(64, 48) is not picture
 
 
+async def test_what_was_asked_for_is_prepared_for_the_next_frame_and_only_for_it():
+    sink = await sink_of(frame_of(320, 180))
+    scaled = []
+    make = sink._ahead.picture
+    sink._ahead.picture = lambda frame, *size: scaled.append(size) or make(frame, *size)
+    sink.prepare(frame_of(320, 180))()
+    assert scaled == [], "nobody has looked yet"
+    before = sink.picture(160, 90)
+    sink.prepare(frame_of(320, 180, luma=200))()
+    sink.prepare(frame_of(320, 180, luma=16, blue=128, red=128))()
+    assert scaled == [(160, 90)], "nobody looked at the second one"
+    assert sink.frames == 4
+    black = sink.picture(160, 90)
+    assert bytes(black.data[:3]) == b"\0\0\0" != bytes(before.data[:3])
+    sink.prepare(frame_of(320, 180))()
+    assert scaled == [(160, 90)] * 2
+    assert sink.picture(160, 90) is sink.picture(160, 90) is not black
+    assert (sink.picture(64, 36).width, sink.picture(160, 90).width) == (64, 160)
+
+
+async def test_a_frame_of_another_size_is_prepared_for_the_same_view():
+    sink = await sink_of(frame_of(320, 180))
+    sink.picture(160, 160)
+    sink.prepare(frame_of(100, 200))()
+    picture = sink.picture(160, 160)
+    assert (picture.width, picture.height) == (80, 160)
+
+
 async def test_a_picture_outlives_its_frame():
     sink = await sink_of(frame_of(320, 180))
     picture = sink.picture(320, 180)

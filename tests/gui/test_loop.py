@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import qasync
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from peerdeck.gui.loop import BUDGET_S, BatchingLoop, make_loop
@@ -117,6 +117,68 @@ def test_a_chain_of_callbacks_leaves_qt_its_timers(runner):
         return links
 
     assert run(runner, chain()) > 5
+
+
+def test_what_a_socket_calls_for_runs_in_its_turn(runner):
+    async def turns():
+        loop, posts, done = asyncio.get_running_loop(), [], asyncio.Event()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        post, loop._turns.post = loop._turns.post, lambda: (posts.append(1), post())
+
+        def read() -> None:
+            ours.recv(10)
+            posts.clear()
+            loop.call_soon(loop.call_soon, loop.call_soon, finish)
+
+        def finish() -> None:
+            done.set()
+            posts.append("finished")
+
+        with ours, theirs:
+            loop.add_reader(ours, read)
+            theirs.send(b"1")
+            await done.wait()
+            loop.remove_reader(ours)
+        return posts
+
+    assert run(runner, turns()) == ["finished"]
+
+
+@pytest.mark.parametrize("kind", ["callback", "timer", "socket"])
+def test_a_loop_of_qts_amid_a_turn_has_turns_of_its_own(runner, kind):
+    async def nested():
+        loop, seen, done = asyncio.get_running_loop(), [], asyncio.Event()
+        ours, theirs = socket.socketpair()
+        inner = QEventLoop()
+
+        def begin() -> None:
+            # Nothing else happens in the inner loop: only what is called for can end it.
+            QTimer.singleShot(0, lambda: loop.call_soon(end))
+            inner.exec()
+            seen.append("outer")
+            loop.call_soon(done.set)
+
+        def end() -> None:
+            seen.append("inner")
+            inner.quit()
+
+        def read() -> None:
+            loop.remove_reader(ours)
+            begin()
+
+        with ours, theirs:
+            if kind == "socket":
+                loop.add_reader(ours, read)
+                theirs.send(b"1")
+            elif kind == "timer":
+                loop.call_later(0.001, begin)
+            else:
+                loop.call_soon(begin)
+            await done.wait()
+        return seen
+
+    assert run(runner, nested()) == ["inner", "outer"]
 
 
 def test_a_full_batch_is_left_after_its_budget(runner):

@@ -215,7 +215,7 @@ class Peer:
 
     def _begin(self) -> None:
         """Between the sections and the first packet."""
-        internals = self.internals = PeerInternals(self._connection)
+        internals = self.internals = PeerInternals(self._connection, self._video.prepare)
         internals.hear(self._sound.on_sound is not None)
         self._candidates.begin(internals, self._servers, self._rules, self._candidate_found)
         dtls = internals.dtls

@@ -18,7 +18,15 @@ from typing import Any, Final
 
 import PySide6.QtWidgets  # noqa: F401 - qasync takes whichever binding was imported before it
 import qasync  # type: ignore[import-untyped]
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSocketNotifier, Qt, QTimerEvent
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QObject,
+    QSocketNotifier,
+    Qt,
+    QThread,
+    QTimerEvent,
+)
 from PySide6.QtWidgets import QApplication
 
 _log = logging.getLogger(__name__)
@@ -28,6 +36,7 @@ BUDGET_S: Final = 0.003
 _DRAIN: Final = QEvent.Type(QEvent.registerEventType())
 _MOST_CANCELLED: Final = 100
 _MOST_IDLE: Final = 256
+_NO_TURN: Final = -1
 _LONGEST_S: Final = 86_400.0  # Qt's timers count milliseconds in 32 bits
 
 
@@ -77,8 +86,11 @@ class _Turns(QObject):
 class _Watch:
     """One direction of one descriptor, over all callbacks that ever wait for it."""
 
-    def __init__(self, descriptor: int, kind: QSocketNotifier.Type) -> None:
+    def __init__(
+        self, descriptor: int, kind: QSocketNotifier.Type, run: Callable[[asyncio.Handle], None]
+    ) -> None:
         self.handle: asyncio.Handle | None = None
+        self._run = run
         self._notifier = QSocketNotifier(descriptor, kind)
         self._notifier.setEnabled(False)
         self._notifier.activated["int"].connect(self._ready)  # type: ignore[index]
@@ -98,22 +110,23 @@ class _Watch:
 
     def _ready(self, _descriptor: int) -> None:
         if self.handle is not None and not self.handle.cancelled():
-            self.handle._run()
+            self._run(self.handle)
 
 
 class _Watches:
     """One direction of every descriptor. Those that rest are kept for a while: reading pauses and
     resumes all the time, and making a notifier is what costs."""
 
-    def __init__(self, kind: QSocketNotifier.Type) -> None:
+    def __init__(self, kind: QSocketNotifier.Type, run: Callable[[asyncio.Handle], None]) -> None:
         self._kind = kind
+        self._run = run
         self._active: dict[int, _Watch] = {}
         self._idle: dict[int, _Watch] = {}
 
     def begin(self, descriptor: int, handle: asyncio.Handle) -> None:
         watch = self._active.get(descriptor)
         if watch is None:
-            watch = self._idle.pop(descriptor, None) or _Watch(descriptor, self._kind)
+            watch = self._idle.pop(descriptor, None) or _Watch(descriptor, self._kind, self._run)
             self._active[descriptor] = watch
         watch.begin(handle)
 
@@ -135,15 +148,21 @@ class _Watches:
 
 
 class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
-    """Callbacks run in turns of at most BUDGET_S, between which Qt does its own work."""
+    """Callbacks run in turns of at most BUDGET_S, between which Qt does its own work.
+
+    A turn begins with a socket, a timer, or the event that is posted for callbacks from elsewhere,
+    and takes what is called for meanwhile: an event costs two system calls and another poll.
+    """
 
     def __init__(self, app: QApplication) -> None:
         self._batch: deque[asyncio.Handle] = deque()
         self._due: list[asyncio.TimerHandle] = []
         self._cancelled = 0
         self._posted = False
-        self._readers = _Watches(QSocketNotifier.Type.Read)
-        self._writers = _Watches(QSocketNotifier.Type.Write)
+        self._readers = _Watches(QSocketNotifier.Type.Read, self._run_ready)
+        self._writers = _Watches(QSocketNotifier.Type.Write, self._run_ready)
+        self._thread = QThread.currentThread()
+        self._turn_level = _NO_TURN  # of nested Qt loops, at which a turn is going on
         self._turns = _Turns(self._run_batch, self._run_due)
         super().__init__(app)
 
@@ -159,13 +178,26 @@ class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
 
     def _add_callback(self, handle: asyncio.Handle, _delay: float = 0) -> None:
         self._batch.append(handle)
-        if not self._posted:
-            self._posted = True
-            self._turns.post()
+        # Where a callback started a loop of Qt's, its turn goes on only when that one has ended.
+        if not self._posted and self._turn_level != self._thread.loopLevel():
+            self._post()
 
-    # Appending to a deque and posting an event are safe from every thread. It is appended first:
-    # either the turn that is beginning sees it, or this sees that there is none posted.
-    call_soon_threadsafe = call_soon
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Appending to a deque and posting an event are safe from every thread. It is appended
+        first: either the turn that is beginning sees it, or this sees that there is none posted.
+        """
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._batch.append(handle)
+        if not self._posted:
+            self._post()
+        return handle
+
+    def _post(self) -> None:
+        self._posted = True
+        self._turns.post()
 
     def call_later(
         self,
@@ -201,20 +233,11 @@ class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
 
     def _run_batch(self) -> None:
         self._posted = False
-        batch, clock = self._batch, time.monotonic
-        ends_at = clock() + BUDGET_S
-        # Those that come meanwhile wait for the next turn, as in asyncio.
-        for _ in range(len(batch)):
-            if not batch:
-                break  # a nested event loop took them
-            handle = batch.popleft()
-            if not handle.cancelled():
-                self._run_handle(handle)
-                if clock() > ends_at:
-                    break
-        if batch and not self._posted and not self.is_closed():
-            self._posted = True
-            self._turns.post()
+        self._take_turn()
+
+    def _run_ready(self, handle: asyncio.Handle) -> None:
+        """What waited for a descriptor, and what it calls for."""
+        self._take_turn(handle)
 
     def _run_due(self) -> None:
         now = self.time()
@@ -228,7 +251,23 @@ class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
                 self._batch.append(handle)
         if due:
             self._turns.wake_after(due[0].when() - now)
-        self._run_batch()
+        self._take_turn()
+
+    def _take_turn(self, first: asyncio.Handle | None = None) -> None:
+        batch, clock = self._batch, time.monotonic
+        level, self._turn_level = self._turn_level, self._thread.loopLevel()
+        ends_at = clock() + BUDGET_S
+        try:
+            if first is not None:
+                self._run_handle(first)
+            while batch and clock() < ends_at:
+                handle = batch.popleft()
+                if not handle.cancelled():
+                    self._run_handle(handle)
+        finally:
+            self._turn_level = level
+            if batch and not self._posted and not self.is_closed():
+                self._post()
 
     def _run_handle(self, handle: asyncio.Handle) -> None:
         if not self.get_debug():

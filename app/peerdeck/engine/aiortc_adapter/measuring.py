@@ -15,7 +15,7 @@ from aiortc.rtp import RtcpPacket, RtpPacket
 from peerdeck.core.rtc_stats import Value
 from peerdeck.engine.aiortc_adapter import streams
 from peerdeck.engine.aiortc_adapter.channels import Channels
-from peerdeck.engine.aiortc_adapter.decoding import Decoding
+from peerdeck.engine.aiortc_adapter.decoding import Decoding, Screen
 from peerdeck.engine.aiortc_adapter.gathering import COMPONENT
 from peerdeck.engine.aiortc_adapter.inbound import (
     InboundStreams,
@@ -35,10 +35,13 @@ _PROBE_S = 0.5
 
 
 class Measuring:
-    """Of one peer connection, from before its first packet."""
+    """Of one peer connection, from before its first packet. screen: gets the frames of videos."""
 
-    def __init__(self, connection: RTCPeerConnection, dtls: RTCDtlsTransport) -> None:
+    def __init__(
+        self, connection: RTCPeerConnection, dtls: RTCDtlsTransport, screen: Screen | None
+    ) -> None:
         self._connection = connection
+        self._screen = screen
         self._ice: Connection = dtls.transport.iceGatherer._connection
         self._receiving = Receiving(dtls)
         self.paths = Paths(self._ice, self._receiving.take)
@@ -123,7 +126,8 @@ class Measuring:
         for transceiver in self._connection.getTransceivers():
             if transceiver not in self._watched:
                 self._watched.add(transceiver)
-                decoding = _watch_receiver(transceiver.receiver, self._inbound)
+                screen = self._screen if transceiver.kind == "video" else None
+                decoding = _watch_receiver(transceiver.receiver, self._inbound, screen)
                 if decoding is not None and transceiver.kind == "audio":
                     self._sounds.append(decoding)
                     decoding.wanted = self._hears
@@ -181,7 +185,9 @@ class _Probe:
             self.answer.set_result(perf_counter() - self.started[message.transaction_id])
 
 
-def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> Decoding | None:
+def _watch_receiver(
+    receiver: RTCRtpReceiver, inbound: InboundStreams, screen: Screen | None
+) -> Decoding | None:
     """None where it is too late for that."""
     if receiver._RTCRtpReceiver__started:  # type: ignore[attr-defined]
         return None
@@ -195,6 +201,6 @@ def _watch_receiver(receiver: RTCRtpReceiver, inbound: InboundStreams) -> Decodi
     buffer = MeasuringBuffer(inbound, before, starts)
     receiver._RTCRtpReceiver__jitter_buffer = buffer  # type: ignore[attr-defined]
     receiver._RTCRtpReceiver__remote_streams = Statistics()  # type: ignore[attr-defined]
-    decoding = Decoding(receiver, asyncio.get_running_loop())
+    decoding = Decoding(receiver, asyncio.get_running_loop(), screen)
     receiver._RTCRtpReceiver__decoder_queue = decoding  # type: ignore[attr-defined]
     return decoding

@@ -15,6 +15,7 @@ from peerdeck.core.join import CandidateFilter
 from peerdeck.core.rtc_stats import Value
 from peerdeck.core.stats import CandidatePair
 from peerdeck.engine.aiortc_adapter.connecting import Connecting
+from peerdeck.engine.aiortc_adapter.decoding import Screen
 from peerdeck.engine.aiortc_adapter.gathering import (
     COMPONENT,
     EVERYTHING,
@@ -34,14 +35,15 @@ class PeerInternals:
     """Reads one RTCPeerConnection whose transceivers, or whose data channel, exist.
 
     Made before the first packet: an offering end makes it before its offer, an answering one
-    between the remote description and its own.
+    between the remote description and its own. screen: gets the frames of videos in place of their
+    tracks.
     """
 
-    def __init__(self, connection: RTCPeerConnection) -> None:
+    def __init__(self, connection: RTCPeerConnection, screen: Screen | None = None) -> None:
         self._connection = connection
         self._dtls = transport_of(connection)
         self._ice: Connection = self._dtls.transport.iceGatherer._connection
-        self._measuring = Measuring(connection, self._dtls)
+        self._measuring = Measuring(connection, self._dtls, screen)
         self._connecting = Connecting(connection)
 
     @property
