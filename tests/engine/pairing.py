@@ -144,3 +144,17 @@ async def paired(
 
 def camera_and_microphone() -> list[MediaStreamTrack]:
     return [Picture(), AudioStreamTrack()]
+
+
+def lose(every: int, internals: PeerInternals) -> None:
+    """Every so many-th RTP packet that arrives is lost."""
+    receiving, count = internals._measuring._receiving, 0
+    handle = receiving.handle
+
+    def lossy(plain: bytes) -> None:
+        nonlocal count
+        count += 1
+        if count % every:
+            handle(plain)
+
+    receiving.handle = lossy  # type: ignore[method-assign]

@@ -58,6 +58,9 @@ async def test_every_private_attribute_exists(peer):
     protocol = StunProtocol(gatherer._connection)
     protocol.transport = None  # comes with its socket
     channel = peer.createDataChannel("data")
+    datagrams, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        asyncio.DatagramProtocol, ("127.0.0.1", 0)
+    )
     holders = {
         "RTCDataChannel": channel,
         "RTCIceGatherer": gatherer,
@@ -69,7 +72,7 @@ async def test_every_private_attribute_exists(peer):
         "RtpRouter": dtls._rtp_router,
         "RTCSctpTransport": peer.sctp,
         "StunProtocol": protocol,
-        "_SelectorDatagramTransport": _SelectorDatagramTransport,
+        "_SelectorDatagramTransport": datagrams,
         "StreamStatistics": statistics,
         "RTCRtpTransceiver": transceiver,
         "RTCPeerConnection": peer,
@@ -85,6 +88,8 @@ async def test_every_private_attribute_exists(peer):
         if not hasattr(holders[name], attribute)
     ]
     assert not missing
+    assert isinstance(datagrams, _SelectorDatagramTransport)
+    datagrams.close()
 
 
 async def test_overridden_methods_take_what_they_took(peer):

@@ -1,11 +1,10 @@
 """What two of our peers measure of each other, in the W3C's names, types and units."""
 
-import asyncio
 import time
 
 import pytest
 from aioice import stun
-from tests.engine.pairing import Picture, camera_and_microphone, paired
+from tests.engine.pairing import Picture, camera_and_microphone, lose, paired
 
 from peerdeck.core.glance import glance
 from peerdeck.core.stats_definitions import definition_of
@@ -303,23 +302,9 @@ async def test_a_repeated_request_tells_no_round_trip():
         assert (flow.rtt_total_s, flow.responses_received) == (before[0], before[1] + 1)
 
 
-def lose(every, dtls):
-    """Every so many-th RTP packet that arrives is lost."""
-    handle, count = dtls._handle_rtp_data, 0
-
-    def lossy(data, arrival_time_ms):
-        nonlocal count
-        count += 1
-        if count % every:
-            return handle(data, arrival_time_ms=arrival_time_ms)
-        return asyncio.sleep(0)
-
-    dtls._handle_rtp_data = lossy
-
-
 async def test_losses_are_asked_for_again_and_counted_on_both_sides():
     def tamper(viewer, camera):
-        lose(10, viewer.internals._dtls)
+        lose(10, viewer.internals)
 
     async with paired([Picture(640, 480)], before=tamper) as (viewer, camera):
         await viewer.seen(lambda report: frames(report) >= 45)

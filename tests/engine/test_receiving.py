@@ -3,45 +3,90 @@
 import asyncio
 import socket
 
-from tests.engine.pairing import Picture, paired
+from tests.engine.pairing import Picture, lose, paired
 
 from peerdeck.engine.aiortc_adapter.receiving import bursts
 
 
 class Receiver(asyncio.DatagramProtocol):
+    """turns: how often the loop itself read a datagram."""
+
     def __init__(self):
         self.got = []
+        self.errors = []
         self.turns = 0
         self.all = asyncio.Event()
 
     def connection_made(self, transport):
+        amid = False
+
         def received(data, address):
             self.got.append(data)
             if len(self.got) == 100:
                 self.all.set()
 
-        read_all = bursts(transport, received)
-
-        def counted(data, address):
-            depth = len(self.got)
+        def from_loop(data, address):
+            nonlocal amid
+            self.turns += not amid
+            amid, before = True, amid
             read_all(data, address)
-            self.turns += len(self.got) > depth + 1 or depth == 0
+            amid = before
 
-        self.datagram_received = counted
+        read_all = bursts(transport, received)
+        self.datagram_received = from_loop
+
+    def error_received(self, error):
+        self.errors.append(error)
 
 
-async def test_what_waits_in_the_socket_is_read_in_few_turns_and_in_order():
+async def received_of(sent):
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(Receiver, ("127.0.0.1", 0))
-    sent = [str(number).encode() for number in range(100)]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for data in sent:
             sender.sendto(data, transport.get_extra_info("sockname"))
         async with asyncio.timeout(5):
             await protocol.all.wait()
-    assert protocol.got == sent
-    assert protocol.turns <= 5
     transport.close()
+    return protocol
+
+
+async def test_what_waits_in_the_socket_is_read_in_few_turns_and_in_order():
+    sent = [str(number).encode() for number in range(100)]
+    protocol = await received_of(sent)
+    assert protocol.got == sent
+    assert protocol.turns == 4  # of 33 datagrams each
+
+
+async def test_a_frames_last_packet_ends_a_turn_and_nothing_is_left_behind():
+    first, last, report = b"\x80\x61" + bytes(20), b"\x80\xe1" + bytes(20), b"\x80\xc8" + bytes(20)
+    sent = [first, first, first, last] * 24 + [report] * 4
+    protocol = await received_of(sent)
+    assert protocol.got == sent
+    assert protocol.turns == 24 + 4
+
+
+async def test_what_the_socket_reports_amid_a_turn_reaches_the_protocol():
+    class Broken:
+        def recvfrom(self, size):
+            raise ConnectionRefusedError
+
+    class Transport:
+        _sock = Broken()
+
+        def sendto(self, data, address):
+            pass
+
+        def is_closing(self):
+            return False
+
+        def get_protocol(self):
+            return protocol
+
+    protocol, got = Receiver(), []
+    bursts(Transport(), lambda data, address: got.append(data))(b"x", None)
+    assert got == [b"x"]
+    assert [type(error) for error in protocol.errors] == [ConnectionRefusedError]
 
 
 def test_streams_and_strange_transports_are_left_alone():
@@ -67,24 +112,25 @@ async def test_media_does_not_pass_the_queue_and_data_does():
         assert viewer.one("transport")["packetsReceived"] == pair["packetsReceived"] > before
 
 
-async def test_handling_that_waits_is_carried_to_its_end():
+async def test_sending_that_waits_is_carried_to_its_end():
     done = []
 
     def tamper(viewer, camera):
-        dtls = viewer.internals._dtls
-        handle = dtls._handle_rtp_data
+        receiver = viewer.connection.getTransceivers()[0].receiver
+        send = receiver._send_rtcp_nack
 
-        async def slow(data, arrival_time_ms):
+        async def slow(ssrc, lost):
             await asyncio.sleep(0)
             await asyncio.sleep(0.001)
-            await handle(data, arrival_time_ms=arrival_time_ms)
-            done.append(data)
+            await send(ssrc, lost)
+            done.append(lost)
 
-        dtls._handle_rtp_data = slow
+        receiver._send_rtcp_nack = slow
+        lose(10, viewer.internals)
 
-    async with paired([Picture()], before=tamper) as (viewer, _):
-        await viewer.until(lambda: viewer.frames >= 5)
-        assert len(done) >= 5
+    async with paired([Picture(640, 480)], before=tamper) as (viewer, camera):
+        await viewer.until(lambda: len(done) >= 3)
+        assert camera.one("outbound-rtp")["nackCount"] >= 3
 
 
 async def test_media_that_cannot_be_unprotected_is_dropped():

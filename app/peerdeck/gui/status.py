@@ -5,13 +5,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy
 
 from peerdeck.core.quantities import rate_text
 from peerdeck.core.session import Phase
 from peerdeck.gui.pages.base import Following
-from peerdeck.gui.theme import GAP_L, GAP_M, GAP_XS, ROW, set_tone
-from peerdeck.gui.widgets.labels import StatusLabel, label
+from peerdeck.gui.theme import GAP_L, GAP_M, GAP_XS, ROW
+from peerdeck.gui.widgets.labels import ElidedLabel, StatusLabel
 
 if TYPE_CHECKING:
     from peerdeck.wiring import Console
@@ -55,6 +55,14 @@ def count_text(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def _text(name: str) -> ElidedLabel:
+    """Whose numbers change every second without laying out the window."""
+    made = ElidedLabel("", "small", "muted")
+    made.setObjectName(name)
+    made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    return made
+
+
 class StatusBar(QFrame):
     """Follows every service; owns nothing."""
 
@@ -64,13 +72,11 @@ class StatusBar(QFrame):
         self.setProperty("role", "bar")
         self.setFixedHeight(ROW)
         self._console = console
-        self._counts = label("", "small", "muted")
-        self._counts.setObjectName("status.counts")
-        self._rates = label("", "small", "muted")
-        self._rates.setObjectName("status.rates")
-        self._loop = label("loop –", "small", "muted")
-        self._loop.setObjectName("status.loop")
-        self._loop.setToolTip(
+        self._counts = _text("status.counts")
+        self._rates = _text("status.rates")
+        self._loop = _text("status.loop")
+        self._loop.setText("loop –")
+        self._loop.explain(
             "How late the event loop was at worst in the last second. Under 4 ms nobody notices."
         )
         self.health = StatusLabel("", "muted")
@@ -129,5 +135,4 @@ class StatusBar(QFrame):
 
     def _show_lateness(self, late_ms: float) -> None:
         self._loop.setText(f"loop {late_ms:.0f} ms")
-        tone = "warn" if late_ms > _SLOW_MS else "muted"
-        set_tone(self._loop, "tone", tone)
+        self._loop.set_tone("warn" if late_ms > _SLOW_MS else "muted")

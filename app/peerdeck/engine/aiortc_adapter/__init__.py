@@ -10,7 +10,8 @@ connection: MAX_BUNDLE gives all media and the data channel the transport of the
     measuring.py       puts counting in place of what every packet, frame and message passes:
                        paths.py, inbound.py, decoding.py, outbound.py, rtcp.py, channels.py
     streams.py         what was counted, as the W3C has it; transport.py, too
-    receiving.py       datagrams without a turn of the loop each; relaying.py without a task each
+    receiving.py       datagrams without a turn of the loop each; packets.py RTP without coroutines;
+                       relaying.py without a task each
 
 Methods are replaced on objects, never on classes: another connection in the process is untouched.
 """

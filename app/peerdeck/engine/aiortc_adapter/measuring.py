@@ -24,6 +24,7 @@ from peerdeck.engine.aiortc_adapter.inbound import (
     starts_frame,
 )
 from peerdeck.engine.aiortc_adapter.outbound import OutboundStreams, watch_sender
+from peerdeck.engine.aiortc_adapter.packets import estimate_cheaply
 from peerdeck.engine.aiortc_adapter.paths import Flow, Paths
 from peerdeck.engine.aiortc_adapter.receiving import Receiving
 from peerdeck.engine.aiortc_adapter.rtcp import Reports
@@ -43,10 +44,10 @@ class Measuring:
         self._connection = connection
         self._screen = screen
         self._ice: Connection = dtls.transport.iceGatherer._connection
-        self._receiving = Receiving(dtls)
+        self._inbound = InboundStreams()
+        self._receiving = Receiving(dtls, self._inbound)
         self.paths = Paths(self._ice, self._receiving.take)
         self._transport = Transport(dtls, self.paths)
-        self._inbound = InboundStreams()
         self._outbound = OutboundStreams()
         self._reports = Reports(self._inbound, self._outbound)
         self._channels = Channels()
@@ -89,13 +90,12 @@ class Measuring:
 
     def _watch_transport(self, dtls: RTCDtlsTransport) -> None:
         """The three methods that every RTP and RTCP packet passes, decrypted."""
-        handle_rtp, send = dtls._handle_rtp_data, dtls._send_rtp
-        inbound, outbound, reports = self._inbound, self._outbound, self._reports
+        receiving, send = self._receiving, dtls._send_rtp
+        outbound, reports = self._outbound, self._reports
         router = dtls._rtp_router
 
-        def rtp_received(data: bytes, arrival_time_ms: int) -> Awaitable[None]:
-            inbound.count(data)
-            return handle_rtp(data, arrival_time_ms=arrival_time_ms)
+        async def rtp_received(data: bytes, arrival_time_ms: int) -> None:
+            receiving.handle(data)
 
         async def rtcp_received(data: bytes) -> None:
             try:
@@ -117,7 +117,7 @@ class Measuring:
                 outbound.count(data)
             return send(data)
 
-        dtls._handle_rtp_data = rtp_received  # type: ignore[method-assign,assignment]
+        dtls._handle_rtp_data = rtp_received  # type: ignore[method-assign]
         dtls._handle_rtcp_data = rtcp_received  # type: ignore[method-assign]
         dtls._send_rtp = sent  # type: ignore[method-assign,assignment]
 
@@ -200,6 +200,7 @@ def _watch_receiver(
     before = receiver._RTCRtpReceiver__jitter_buffer  # type: ignore[attr-defined]
     buffer = MeasuringBuffer(inbound, before, starts)
     receiver._RTCRtpReceiver__jitter_buffer = buffer  # type: ignore[attr-defined]
+    estimate_cheaply(receiver)
     receiver._RTCRtpReceiver__remote_streams = Statistics()  # type: ignore[attr-defined]
     decoding = Decoding(receiver, asyncio.get_running_loop(), screen)
     receiver._RTCRtpReceiver__decoder_queue = decoding  # type: ignore[attr-defined]

@@ -5,27 +5,32 @@ loop, and asyncio one more for every datagram that already waits in the socket.
 """
 
 import logging
+import socket
 import types
 from collections.abc import Callable, Coroutine, Generator
+from time import monotonic_ns
 from typing import Any
 
 import pylibsrtp
 from aioice.turn import TurnTransport
-from aiortc import clock
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
+from peerdeck.engine.aiortc_adapter.inbound import InboundStreams
+from peerdeck.engine.aiortc_adapter.packets import Packets
 from peerdeck.engine.tasks import TaskSet
 
 _log = logging.getLogger(__name__)
 _BURST = 32  # datagrams in one turn of the loop, two milliseconds of work
+_LARGEST = 65_535  # bytes of a datagram
 
 
 class Receiving:
     """Of one DTLS transport. Its tasks, which nothing needs as a rule, end with `aclose()`."""
 
-    def __init__(self, dtls: RTCDtlsTransport) -> None:
+    def __init__(self, dtls: RTCDtlsTransport, inbound: InboundStreams) -> None:
         self._dtls: Any = dtls
         self._tasks = TaskSet("rtp")
+        self._packets = Packets(dtls, inbound, self._run)
 
     def take(self, data: bytes) -> bool:
         """Whether it was RTP that could be handled at once; anything else is for the queue."""
@@ -42,8 +47,12 @@ class Receiving:
         except pylibsrtp.Error as error:
             _log.debug("SRTP that cannot be unprotected: %s", error)
             return True
-        self._run(dtls._handle_rtp_data(plain, arrival_time_ms=clock.current_ms()))
+        self.handle(plain)
         return True
+
+    def handle(self, plain: bytes) -> None:
+        """RTP, decrypted. Its arrival is measured on a clock that never jumps."""
+        self._packets.received(plain, monotonic_ns() // 1_000_000)
 
     def _run(self, handling: Coroutine[Any, Any, None]) -> None:
         """To its end: it only ever waits to send, which sockets do at once."""
@@ -80,27 +89,35 @@ def bursts(transport: object, received: Callable[[bytes, Any], None]) -> Callabl
     """
     if isinstance(transport, TurnTransport):
         transport = transport._TurnTransport__inner_protocol.transport  # type: ignore[attr-defined]
-    if not hasattr(transport, "sendto"):
-        return received  # a stream comes in large pieces by itself
-    read: Callable[[], None] | None = getattr(transport, "_read_ready", None)
-    if read is None:
-        return received  # another loop's transport
-    count, reading = 0, False
+    udp: Any = transport
+    sock: socket.socket | None = getattr(udp, "_sock", None)
+    if not hasattr(udp, "sendto") or sock is None:
+        return received  # a stream comes in large pieces by itself; or it is another loop's
+    protocol = udp.get_protocol()
+    reading = False
 
     def burst(data: bytes, address: Any) -> None:
-        nonlocal count, reading
-        count += 1
+        nonlocal reading
         received(data, address)
         if reading:
             return
         reading = True
         try:
             for _ in range(_BURST):
-                before = count
-                read()
-                if count == before:
-                    return
+                if ends_a_frame(data) or udp.is_closing():
+                    return  # nothing more as a rule, and looking for it costs as much as reading
+                data, address = sock.recvfrom(_LARGEST)
+                protocol.datagram_received(data, address)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            protocol.error_received(error)
         finally:
             reading = False
 
     return burst
+
+
+def ends_a_frame(data: bytes) -> bool:
+    """Whether a datagram is RTP with its marker set (RFC 3550 §5.1), or RTCP."""
+    return len(data) > 1 and 127 < data[0] < 192 and data[1] > 127

@@ -61,12 +61,15 @@ class IconButton(QToolButton):
 
     def set_tip(self, tip: str, shortcut: str = "") -> None:
         keys = QKeySequence(shortcut).toString(QKeySequence.SequenceFormat.NativeText)
-        self.setToolTip(f"{tip} ({keys})" if keys else tip)
-        self.setAccessibleName(tip)
+        whole = f"{tip} ({keys})" if keys else tip
+        if self.toolTip() != whole:
+            self.setToolTip(whole)
+            self.setAccessibleName(tip)
 
     def show_icon(self, icon: str, tone: str = "muted") -> None:
-        self._icon, self._tone = icon, tone
-        self._tint()
+        if (icon, tone) != (self._icon, self._tone):
+            self._icon, self._tone = icon, tone
+            self._tint()
 
     def _tint(self) -> None:
         self.setIcon(assets.icon(self._icon, self._tone, self._size))

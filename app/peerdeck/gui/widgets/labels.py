@@ -59,6 +59,7 @@ class StatusLabel(QWidget):
     def __init__(self, word: str = "", tone: str = "muted", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tone = tone
+        self._shown = (word, tone, "")
         self._dot = QLabel()
         self._dot.setFixedSize(ICON_S, ICON_S)
         self._word = label(word)
@@ -72,6 +73,9 @@ class StatusLabel(QWidget):
 
     def show_state(self, word: str, tone: str, tooltip: str = "") -> None:
         """tone: "ok", "warn", "bad", "info" or "muted"."""
+        if (word, tone, tooltip) == self._shown:
+            return  # a picture set anew has the whole window laid out
+        self._shown = word, tone, tooltip
         self._tone = tone
         self._word.setText(word)
         self.setToolTip(tooltip)
@@ -126,6 +130,7 @@ class ElidedLabel(QWidget):
         self._text = text
         self._tone = tone
         self._elide = elide
+        self._tip = ""
         self.setFont(theme().font(font))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -139,14 +144,21 @@ class ElidedLabel(QWidget):
     def setText(self, text: str) -> None:
         if text == self._text:
             return
-        self._text = text
-        self.updateGeometry()
+        before, self._text = self.sizeHint(), text
+        if before != self.sizeHint():  # or numbers that change would lay out the window
+            self.updateGeometry()
         self._explain()
         self.update()
 
     def set_tone(self, tone: str) -> None:
-        self._tone = tone
-        self.update()
+        if tone != self._tone:
+            self._tone = tone
+            self.update()
+
+    def explain(self, tip: str) -> None:
+        """What it means, in place of the whole text."""
+        self._tip = tip
+        self._explain()
 
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(self._text)
@@ -181,7 +193,9 @@ class ElidedLabel(QWidget):
         painter.end()
 
     def _explain(self) -> None:
-        self.setToolTip(self._text if self.is_elided else "")
+        whole = self._tip or (self._text if self.is_elided else "")
+        if self.toolTip() != whole:
+            self.setToolTip(whole)
         self.setAccessibleName(self._text)
 
     def _menu(self) -> None:

@@ -102,7 +102,6 @@ class VideoView(QWidget):
         if not self._target.contains(event.rect()):
             self._paint_bars(painter, self._target)
         if self._picture is not None:
-            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
             painter.drawImage(self._target.topLeft(), self._image)
             self.painted += 1
         if self._veil:
@@ -125,7 +124,6 @@ class VideoView(QWidget):
                 painter.fillRect(bar, _SURROUND)
 
     def _paint_veil(self, painter: QPainter) -> None:
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         shade = QColor(_SURROUND)
         shade.setAlpha(_VEIL_ALPHA)
         painter.fillRect(self.rect(), shade)
