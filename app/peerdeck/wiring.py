@@ -8,6 +8,7 @@ endpoints and keys over a pipe and ends when its standard input does, that is: w
 import asyncio
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -137,6 +138,9 @@ def warm_up() -> None:
     """
     for module in ("peerdeck.engine.viewer", "peerdeck.engine.tunnel", "peerdeck.engine.ice_probe"):
         importlib.import_module(module)
+    # What is there by now stays. Without this the collector goes through all of it now and then,
+    # which holds up everything for 80 ms.
+    gc.freeze()
 
 
 def _open_account(profile: str, endpoints: Endpoints) -> "AwsAccount":

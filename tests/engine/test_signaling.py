@@ -4,11 +4,14 @@ import asyncio
 import json
 import logging
 import socket
+import ssl
 import time
 from typing import Self
 
 import pytest
+import trustme
 from aiohttp import web
+from tests.engine.tunnel.web_proxies import WebProxy
 
 from peerdeck.core.peer_log import SessionLog
 from peerdeck.engine.signaling import SignalingRefused, SignalingSocket, SignalingUnreachable
@@ -60,6 +63,63 @@ class Dialogue:
         self._reader.cancel()
         await asyncio.wait([self._reader])
         await self.link.aclose()
+
+
+NAME = "v-1234.kinesisvideo.test"  # no resolver knows it: only the proxy does
+
+
+@pytest.fixture
+async def tls_service():
+    """Port of a service called NAME that opens any socket, and whom to trust."""
+    authority = trustme.CA()
+    there, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert(NAME).configure_cert(there)
+    authority.configure_trust(trusting)
+
+    async def serve(request):
+        opened = web.WebSocketResponse()
+        await opened.prepare(request)
+        await opened.send_str(GO_AWAY)
+        async for _ in opened:
+            pass
+        return opened
+
+    application = web.Application()
+    application.router.add_get("/", serve)
+    runner = web.AppRunner(application, shutdown_timeout=0.2)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=there)
+    await site.start()
+    yield runner.addresses[0][1], trusting
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("login", ["", "ana:pass"])
+async def test_the_way_through_a_web_proxy_of_the_environment(tls_service, login, monkeypatch):
+    port, trusting = tls_service
+    async with WebProxy({NAME: ("127.0.0.1", port)}, login=login) as proxy:
+        user = f"{login}@" if login else ""
+        monkeypatch.setenv("https_proxy", f"http://{user}127.0.0.1:{proxy.port}")
+        opened = await soon(SignalingSocket.open(f"wss://{NAME}/?n=1", tls=trusting))
+        assert (await soon(anext(opened))).kind is Kind.GO_AWAY
+        await opened.aclose()
+        assert proxy.asked == [f"{NAME}:443"]
+
+
+async def test_hosts_that_are_exempt_do_not_take_the_proxy(monkeypatch):
+    async with WebProxy({}) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", ".kinesisvideo.test")
+        with pytest.raises(SignalingUnreachable):
+            await soon(SignalingSocket.open(f"wss://{NAME}/"))
+        assert proxy.asked == []
+
+
+async def test_a_proxy_that_cannot_be_read_is_named_without_its_password(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://ana:secret@web:port")
+    with pytest.raises(SignalingUnreachable, match="https_proxy") as caught:
+        await soon(SignalingSocket.open(f"wss://{NAME}/"))
+    assert "secret" not in str(caught.value)
 
 
 async def soon(awaitable):

@@ -21,7 +21,12 @@ from peerdeck.core.join import JoinOptions, PathPolicy, Source
 from peerdeck.core.peer_log import MESSAGE_BYTES_KEPT, Direction, PeerLog
 from peerdeck.core.rtc_stats import StatsReport
 from peerdeck.core.stats import Picture
-from peerdeck.engine.aiortc_adapter import GatheringRules, IceServers, PeerInternals
+from peerdeck.engine.aiortc_adapter import (
+    GatheringRules,
+    IceServers,
+    PeerInternals,
+    light_receivers,
+)
 from peerdeck.engine.candidates import Candidates, kinds_text
 from peerdeck.engine.codecs import directions, prefer
 from peerdeck.engine.errors import (
@@ -206,7 +211,8 @@ class Peer:
             sends = source is not Source.NONE and self._sources is not None
             direction = directions(options, kind, sends=sends)
             if direction != "inactive":
-                transceiver = self._connection.addTransceiver(kind, direction=direction)
+                with light_receivers():
+                    transceiver = self._connection.addTransceiver(kind, direction=direction)
                 prefer(transceiver, codec)
                 if sends and self._sources is not None:
                     self._sources.attach(transceiver)

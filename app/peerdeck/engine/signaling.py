@@ -5,12 +5,15 @@ import contextlib
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 
 import aiohttp
 from yarl import URL
 
+from peerdeck.core.errors import FieldError
 from peerdeck.core.scrub import without_secrets
+from peerdeck.core.web_proxy import web_proxy_for
 from peerdeck.protocol.signaling import ProtocolError, SignalingMessage, decode, encode
 
 _log = logging.getLogger(__name__)
@@ -19,6 +22,9 @@ PING_INTERVAL_S = 30
 _OPEN_TIMEOUT_S = 10
 _CLOSE_TIMEOUT_S = 0.5
 _MAX_BODY_BYTES = 4096
+# Elsewhere the environment is all there is. aiohttp would ask it, and a netrc file that is none of
+# the service's business, on threads of their own, one after the other, before it connects.
+_SYSTEM_HAS_PROXIES = sys.platform in {"darwin", "win32"}
 # A payload has at most 10,000 characters; the envelope is small.
 _MAX_MESSAGE_BYTES = 64 * 1024
 
@@ -59,8 +65,9 @@ class SignalingSocket:
 
         Raises SignalingRefused, SignalingUnreachable.
         """
+        proxy = _web_proxy(url)
         session = aiohttp.ClientSession(
-            trust_env=True,  # corporate proxies
+            trust_env=_SYSTEM_HAS_PROXIES,
             raise_for_status=_refuse,  # the only place where aiohttp shows the body of a refusal
             auto_decompress=True,
         )
@@ -69,6 +76,7 @@ class SignalingSocket:
                 socket = await session.ws_connect(
                     URL(url, encoded=True),  # quoted again, the signature would not match
                     ssl=tls or True,
+                    proxy=proxy,
                     heartbeat=PING_INTERVAL_S,
                     max_msg_size=_MAX_MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT_S),
@@ -130,6 +138,15 @@ class SignalingSocket:
                     await self._socket.close()
         finally:
             await self._session.close()
+
+
+def _web_proxy(url: str) -> str | None:
+    """A corporate one; aiohttp speaks HTTP to it. With its login in it, hence a secret."""
+    try:
+        proxy = web_proxy_for(url, os.environ)
+    except FieldError as error:
+        raise SignalingUnreachable(str(error)) from None
+    return proxy.url().reveal() if proxy is not None and proxy.scheme != "socks5" else None
 
 
 async def _refuse(response: aiohttp.ClientResponse) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -174,6 +175,8 @@ class SessionsService:
             await self._stay_with(live, started)
 
     async def _stay_with(self, live: LiveSession, started: float) -> None:
+        if "peerdeck.engine.viewer" not in sys.modules:
+            await asyncio.to_thread(_import_engine)
         joining = await self._joining(live, started)
         engine = self._engine(joining)
         live.serve(engine.session)
@@ -262,7 +265,7 @@ def _facts(session: Session) -> dict[str, str]:
 
 
 def _import_engine() -> None:
-    """A quarter of a second that the click need not wait for."""
+    """A quarter of a second that neither the click nor the loop need wait for."""
     import peerdeck.engine.viewer  # noqa: F401
 
 

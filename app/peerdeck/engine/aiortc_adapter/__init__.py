@@ -17,6 +17,7 @@ Methods are replaced on objects, never on classes: another connection in the pro
 """
 
 from peerdeck.engine.aiortc_adapter.gathering import Gathering, GatheringRules, IceServers
+from peerdeck.engine.aiortc_adapter.packets import light_receivers
 from peerdeck.engine.aiortc_adapter.peer_internals import (
     PeerInternals,
     address_text,
@@ -32,4 +33,5 @@ __all__ = [
     "PeerInternals",
     "address_text",
     "codec_names",
+    "light_receivers",
 ]
