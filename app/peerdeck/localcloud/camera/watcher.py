@@ -147,13 +147,15 @@ class Watcher:
         while self._early:
             await self.add(self._early.popleft())
         end_at_once(connection)
-        await connection.setLocalDescription(await connection.createAnswer())
-        sdp, candidates = _separate(connection.localDescription.sdp)
+        answer = await connection.createAnswer()
+        sdp, _ = _separate(answer.sdp)
         await self._send(
             description_message(
                 SessionDescription("answer", sdp), recipient=self.client_id, correlation_id="answer"
             )
         )
+        await connection.setLocalDescription(answer)  # asks STUN and TURN
+        _, candidates = _separate(connection.localDescription.sdp)
         for candidate in candidates:
             await self._send(
                 candidate_message(candidate, recipient=self.client_id, correlation_id="candidate")
