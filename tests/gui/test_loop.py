@@ -129,20 +129,29 @@ def test_what_a_socket_calls_for_runs_in_its_turn(runner):
         def read() -> None:
             ours.recv(10)
             posts.clear()
-            loop.call_soon(loop.call_soon, loop.call_soon, finish)
-
-        def finish() -> None:
-            done.set()
-            posts.append("finished")
+            loop.call_soon(posts.append, "in turn")
+            loop.call_soon(done.set)
 
         with ours, theirs:
             loop.add_reader(ours, read)
             theirs.send(b"1")
             await done.wait()
             loop.remove_reader(ours)
-        return posts
+            return list(posts)
 
-    assert run(runner, turns()) == ["finished"]
+    # The one that is posted is for who waited for `done`.
+    assert run(runner, turns()) == ["in turn", 1]
+
+
+def test_who_lets_others_go_first_finds_that_qt_has_been(runner):
+    async def polite():
+        seen = []
+        QTimer.singleShot(0, lambda: seen.append("qt"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return seen
+
+    assert run(runner, polite()) == ["qt"]
 
 
 @pytest.mark.parametrize("kind", ["callback", "timer", "socket"])

@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from peerdeck.cloud.tunneling import SecureTunneling
 from peerdeck.core.endpoints import USUAL_ENDPOINTS, EndpointChoice, Endpoints
 from peerdeck.core.region import Region
 from peerdeck.core.secret import Secret
+from peerdeck.core.web_proxy import is_this_machine
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -355,7 +355,7 @@ class AwsAccount:
             config = config.merge(Config(use_dualstack_endpoint=True))
         if "FIPS" in variant:
             config = config.merge(Config(use_fips_endpoint=True))
-        if url and _is_loopback(url):
+        if url and is_this_machine(urlsplit(url).hostname or ""):
             config = config.merge(Config(proxies={}))  # no proxy serves our own 127.0.0.1
         try:
             return session.create_client(
@@ -387,14 +387,6 @@ def _bad_credentials(error: ValueError) -> CloudError:
         kind=Kind.NO_CREDENTIALS,
         code="CredentialRetrievalError",
     )
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _snake(operation: str) -> str:

@@ -150,8 +150,8 @@ class _Watches:
 class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
     """Callbacks run in turns of at most BUDGET_S, between which Qt does its own work.
 
-    A turn begins with a socket, a timer, or the event that is posted for callbacks from elsewhere,
-    and takes what is called for meanwhile: an event costs two system calls and another poll.
+    A turn begins with a socket, a timer, or the event that is posted for callbacks. What a socket's
+    own callback calls for runs in its turn: an event costs two system calls and another poll.
     """
 
     def __init__(self, app: QApplication) -> None:
@@ -260,7 +260,11 @@ class BatchingLoop(qasync.QEventLoop):  # type: ignore[misc]
         try:
             if first is not None:
                 self._run_handle(first)
-            while batch and clock() < ends_at:
+            # Those that come meanwhile wait for the next turn, as in asyncio: who waits for one
+            # finds that Qt has had its own.
+            for _ in range(len(batch)):
+                if not batch or clock() > ends_at:
+                    break  # a nested event loop took them; or it is Qt's turn
                 handle = batch.popleft()
                 if not handle.cancelled():
                     self._run_handle(handle)
