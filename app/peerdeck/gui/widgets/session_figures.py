@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+)
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from peerdeck.core.stats import PeerStats
@@ -38,6 +46,8 @@ class FigureLine(QWidget):
         if not sparkline:
             self._samples = None
         self._least_top = least_top
+        self._ground: QPixmap | None = None  # the card alone
+        self._ground_key: object = None
         theme().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
@@ -67,10 +77,8 @@ class FigureLine(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._card())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(theme().color("line"))
-        painter.setBrush(theme().color("raised"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
         left = self._paint_words(painter)
         if self._samples:
             width = min(_SPARK_WIDTH, self.width() - left - GAP_S)
@@ -79,6 +87,24 @@ class FigureLine(QWidget):
             if width > _SPARK_HEIGHT:
                 self._paint_spark(painter, QRectF(self.width() - GAP_S - width, top, width, height))
         painter.end()
+
+    def _card(self) -> QPixmap:
+        """Painted once, not every second."""
+        ratio = self.devicePixelRatioF()
+        key = (self.size(), ratio, theme().tokens)
+        if self._ground is None or key != self._ground_key:
+            ground = QPixmap(self.size() * ratio)
+            ground.setDevicePixelRatio(ratio)
+            ground.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(ground)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(theme().color("line"))
+            painter.setBrush(theme().color("raised"))
+            whole = QRectF(self.rect())
+            painter.drawRoundedRect(whole.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+            painter.end()
+            self._ground, self._ground_key = ground, key
+        return self._ground
 
     def _paint_words(self, painter: QPainter) -> int:
         """Where they end."""
@@ -92,12 +118,13 @@ class FigureLine(QWidget):
             (self._unit, theme().font("unit"), theme().color("muted"), 0),
             (self._word, small, colour, 0),
         ):
+            if not text:
+                continue
             painter.setFont(font)
             painter.setPen(pen)
             room = QRect(left, 0, self.width() - left, self.height())
             painter.drawText(room, middle, text)
-            advance = QFontMetrics(font).horizontalAdvance(text) if text else -GAP_XS
-            left += (width or advance) + GAP_XS
+            left += (width or QFontMetrics(font).horizontalAdvance(text)) + GAP_XS
         return left
 
     def _paint_spark(self, painter: QPainter, area: QRectF) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QHideEvent,
@@ -42,6 +42,8 @@ class VideoView(QWidget):
         self._picture: Picture | None = None
         self._image = QImage()
         self._target = QRect()
+        self._ratio = self.devicePixelRatioF()
+        self._asked = (0, 0)  # physical pixels
         self._veil = ""
         self.painted = 0
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -136,13 +138,12 @@ class VideoView(QWidget):
     def _fetch(self) -> None:
         if self._source is None:
             return
-        ratio = self.devicePixelRatioF()
-        picture = self._source(round(self.width() * ratio), round(self.height() * ratio))
+        picture = self._source(*self._asked)
         if picture is None or picture is self._picture:
             return
         self._image = image_of(picture)
-        if ratio != 1:
-            self._image.setDevicePixelRatio(ratio)
+        if self._ratio != 1:
+            self._image.setDevicePixelRatio(self._ratio)
         before, self._picture = self._picture, picture
         if (
             before is None
@@ -158,10 +159,22 @@ class VideoView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._measure()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._measure()
+
+    def _measure(self) -> None:
+        """Not with every frame: a question to Qt costs more than it seems."""
+        self._ratio = self.devicePixelRatioF()
+        self._asked = round(self.width() * self._ratio), round(self.height() * self._ratio)
         self._target = self._placed()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._measure()
         self.watched.emit(True)
 
     def hideEvent(self, event: QHideEvent) -> None:
