@@ -4,10 +4,12 @@ import os
 import sys
 import threading
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 
 import botocore.session
 import pytest
 from aiohttp import web
+from botocore.credentials import RefreshableCredentials
 
 from peerdeck.cloud.account import AwsAccount, profiles, regions
 from peerdeck.cloud.errors import CloudError, Kind
@@ -329,3 +331,31 @@ def test_text_that_cannot_be_a_region_is_refused(name):
 
 def test_every_http_endpoint_has_its_client():
     assert set(CLIENT_NAMES) | {"tunnel_data", "stun"} == {f.name for f in fields(Endpoints)}
+
+
+@pytest.mark.parametrize(("good_for_s", "asked"), [(3600, 1), (300, 3)])
+async def test_credentials_at_hand_are_given_until_they_are_to_be_refreshed(
+    open_account, good_for_s, asked
+):
+    """Given without a thread; near their end botocore is asked, which refreshes them."""
+    account = open_account()
+    await account.frozen_credentials()
+    fetched = []
+
+    def fetch():
+        fetched.append(1)
+        ends = datetime.now(UTC) + timedelta(seconds=good_for_s)
+        return {
+            "access_key": f"AKIA{len(fetched)}",
+            "secret_key": "secret",
+            "token": "token",
+            "expiry_time": ends.isoformat(),
+        }
+
+    account._session._credentials = RefreshableCredentials.create_from_metadata(
+        fetch(), fetch, "sts"
+    )
+    account._found = account._session._credentials
+    given = [(await account.frozen_credentials()).access_key for _ in range(2)]
+    assert given == (["AKIA1", "AKIA1"] if asked == 1 else ["AKIA2", "AKIA3"])
+    assert len(fetched) == asked

@@ -2,7 +2,7 @@
 
 import pytest
 from aiortc import RTCPeerConnection
-from aiortc.rate import RateCounter
+from aiortc.rate import RateCounter, RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import (
     RTCRtpCodecParameters,
     RTCRtpDecodingParameters,
@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peerdeck.engine.aiortc_adapter.inbound import InboundStreams
-from peerdeck.engine.aiortc_adapter.packets import IncomingBitrate, Packets
+from peerdeck.engine.aiortc_adapter.packets import (
+    Estimator,
+    IncomingBitrate,
+    Packets,
+    estimate_cheaply,
+    light_receivers,
+)
 from peerdeck.engine.ice_servers import rtc_configuration
 
 SSRC, RTX_SSRC = 1000, 2000
@@ -152,3 +158,22 @@ def test_a_night_asleep_costs_no_time():
     assert bitrate.rate(10**12 + 999) == 10_000
     bitrate.reset()
     assert bitrate.rate(10**12 + 999) is None
+
+
+async def test_receivers_made_lightly_estimate_as_aiortcs_do():
+    connection = RTCPeerConnection(rtc_configuration())
+    with light_receivers():
+        light = connection.addTransceiver("video").receiver
+    usual = connection.addTransceiver("video").receiver
+    name = "_RTCRtpReceiver__remote_bitrate_estimator"
+    ours, theirs = vars(getattr(light, name)), vars(getattr(usual, name))
+    assert type(getattr(usual, name)) is RemoteBitrateEstimator
+    assert type(ours.pop("incoming_bitrate")) is IncomingBitrate
+    del theirs["incoming_bitrate"]
+    assert ours.keys() == theirs.keys()
+    for key in ours:
+        assert type(ours[key]) is type(theirs[key]), key
+    assert vars(ours["inter_arrival"]) == vars(theirs["inter_arrival"])
+    estimate_cheaply(usual)
+    assert type(getattr(usual, name)) is Estimator
+    await connection.close()
