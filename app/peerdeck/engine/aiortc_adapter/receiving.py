@@ -106,12 +106,14 @@ def bursts(transport: object, received: Callable[[bytes, Any], None]) -> Callabl
             for _ in range(_BURST):
                 if ends_a_frame(data) or udp.is_closing():
                     return  # nothing more as a rule, and looking for it costs as much as reading
-                data, address = sock.recvfrom(_LARGEST)
+                try:
+                    data, address = sock.recvfrom(_LARGEST)
+                except (BlockingIOError, InterruptedError):
+                    return
+                except OSError as error:
+                    protocol.error_received(error)
+                    return
                 protocol.datagram_received(data, address)
-        except (BlockingIOError, InterruptedError):
-            pass
-        except OSError as error:
-            protocol.error_received(error)
         finally:
             reading = False
 
