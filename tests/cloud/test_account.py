@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import botocore.session
 import pytest
 from aiohttp import web
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import Credentials, RefreshableCredentials
 
 from peerdeck.cloud.account import AwsAccount, profiles, regions
 from peerdeck.cloud.errors import CloudError, Kind
@@ -355,7 +355,17 @@ async def test_credentials_at_hand_are_given_until_they_are_to_be_refreshed(
     account._session._credentials = RefreshableCredentials.create_from_metadata(
         fetch(), fetch, "sts"
     )
-    account._found = account._session._credentials
+    account._found = account._session, account._session._credentials
     given = [(await account.frozen_credentials()).access_key for _ in range(2)]
     assert given == (["AKIA1", "AKIA1"] if asked == 1 else ["AKIA2", "AKIA3"])
     assert len(fetched) == asked
+
+
+async def test_credentials_of_a_session_that_was_forgotten_are_read_anew(open_account):
+    """Also where a call that was on its way found them only after that."""
+    account = open_account()
+    await account.frozen_credentials()
+    account._found = account._session, Credentials("AKIAEXPIRED", "secret")
+    assert (await account.frozen_credentials()).access_key == "AKIAEXPIRED"
+    account._forget()
+    assert (await account.frozen_credentials()).access_key != "AKIAEXPIRED"

@@ -105,7 +105,7 @@ class AwsAccount:
         self._threads = CallThreads("aws", limit=MAX_CALLS)
         self._lock = threading.Lock()
         self._session: Session | None = None
-        self._found: Any = None  # botocore's credentials, once they were found
+        self._found: tuple[Session, Any] | None = None  # botocore's credentials, and where from
         self._clients: OrderedDict[tuple[str, ...], BaseClient] = OrderedDict()
         self._videos: dict[tuple[str, EndpointChoice], KinesisVideo] = {}
 
@@ -208,17 +208,10 @@ class AwsAccount:
 
     async def frozen_credentials(self) -> "ReadOnlyCredentials":
         """A consistent set of keys, refreshed where they were about to expire."""
-        at_hand = self._frozen_at_hand()
-        return at_hand if at_hand is not None else await self._run("credentials", self._frozen)
-
-    def _frozen_at_hand(self) -> "ReadOnlyCredentials | None":
-        """Those of the last call, where they need neither be read nor be refreshed."""
         found = self._found
-        needs_refresh = getattr(found, "refresh_needed", None)
-        if found is None or (needs_refresh is not None and needs_refresh()):
-            return None
-        frozen: ReadOnlyCredentials = found.get_frozen_credentials()
-        return frozen if frozen.access_key and frozen.secret_key else None
+        # Of another session they were forgotten: they had expired.
+        at_hand = _at_hand(found[1]) if found and found[0] is self._session else None
+        return at_hand if at_hand is not None else await self._run("credentials", self._frozen)
 
     async def aclose(self) -> None:
         """Idempotent. Waits at most 2 s for calls that are still on their way."""
@@ -290,7 +283,7 @@ class AwsAccount:
                 raise _bad_credentials(error) from error
         if found is None:
             raise NoCredentialsError
-        self._found = found
+        self._found = session, found
         return found
 
     def _frozen(self) -> "ReadOnlyCredentials":
@@ -367,7 +360,7 @@ class AwsAccount:
     def _forget(self) -> None:
         """Without the lock, behind which a credential process may be running: only swaps."""
         clients, self._clients = self._clients, OrderedDict()
-        self._session = self._found = None
+        self._session = None
         for client in clients.values():
             client.close()
 
@@ -378,6 +371,15 @@ _ENDPOINT_FIELD = {
     "iotsecuretunneling": "iot_secure_tunneling",
     "sts": "sts",
 }
+
+
+def _at_hand(credentials: Any) -> "ReadOnlyCredentials | None":
+    """botocore's, where they need neither be read nor be refreshed, which may block."""
+    needs_refresh = getattr(credentials, "refresh_needed", None)
+    if needs_refresh is not None and needs_refresh():
+        return None
+    frozen: ReadOnlyCredentials = credentials.get_frozen_credentials()
+    return frozen if frozen.access_key and frozen.secret_key else None
 
 
 def _bad_credentials(error: ValueError) -> CloudError:
