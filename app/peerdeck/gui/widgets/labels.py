@@ -74,7 +74,7 @@ class StatusLabel(QWidget):
     def show_state(self, word: str, tone: str, tooltip: str = "") -> None:
         """tone: "ok", "warn", "bad", "info" or "muted"."""
         if (word, tone, tooltip) == self._shown:
-            return  # a picture set anew has the whole window laid out
+            return  # it is told with every sample
         self._shown = word, tone, tooltip
         self._tone = tone
         self._word.setText(word)

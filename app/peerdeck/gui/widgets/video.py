@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QHideEvent,
@@ -138,6 +138,8 @@ class VideoView(QWidget):
     def _fetch(self) -> None:
         if self._source is None:
             return
+        if self.devicePixelRatioF() != self._ratio:  # carried to another screen
+            self._measure()
         picture = self._source(*self._asked)
         if picture is None or picture is self._picture:
             return
@@ -160,11 +162,6 @@ class VideoView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._measure()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.DevicePixelRatioChange:
-            self._measure()
 
     def _measure(self) -> None:
         """Not with every frame: a question to Qt costs more than it seems."""
