@@ -172,7 +172,7 @@ class IncomingBitrate:
 
 
 class Estimator(RemoteBitrateEstimator):
-    """aiortc's, without its buckets: to make a thousand of them is a tenth of a join."""
+    """aiortc's, without its buckets: every join would make a thousand of them."""
 
     def __init__(self) -> None:
         self.incoming_bitrate = IncomingBitrate()  # type: ignore[assignment]
